@@ -1,0 +1,28 @@
+"""The verdict's way back: the one place that knows the names of the channel variables.
+
+Knows no door. Both doors hand the same text to the dialplan, which reads it with one ``MSet``;
+everything in it is ours or was bounded when its rule was decoded, so no quoting is needed.
+"""
+
+from __future__ import annotations
+
+from ringfence.verdict import Verdict
+
+VERDICT_VARIABLE = "RINGFENCE_VERDICT"
+CONTEXT = "ringfence"
+"""The context of dialplan/ringfence.conf."""
+VERDICT_EXTENSION = "verdict"
+"""Reads `VERDICT_VARIABLE` and acts on it."""
+PASS_EXTENSION = "pass-"
+"""Followed by the call's id: allowed, no rule; one request instead of two."""
+
+
+def assignments(verdict: Verdict, call_id: str) -> str:
+    """The verdict as the argument of ``MSet``: ``RINGFENCE_ACTION=block,RINGFENCE_REASON=…``."""
+    text = (
+        f"RINGFENCE_ACTION={verdict.action},RINGFENCE_REASON={verdict.reason},"
+        f"RINGFENCE_RULE={verdict.rule},RINGFENCE_LABEL={verdict.label},RINGFENCE_ID={call_id}"
+    )
+    if verdict.action.lets_through:
+        return text
+    return f"{text},RINGFENCE_SIP={verdict.sip},RINGFENCE_PROMPT={verdict.prompt}"

@@ -1,0 +1,127 @@
+"""One call: as a door heard it (`CallAttempt`), and as rules see it (`Call`).
+
+Owns the wire form in which the dialplan tells the facts. Knows nothing of rules, trunks' settings
+or channels: an attempt is the trunk's word, bounded and cleaned, not yet believed.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from ringfence.attestation.model import UNKNOWN, Attestation
+from ringfence.numbers import Number
+
+MAX_FACTS = 8_192
+"""Bytes of the facts text that are read; Asterisk's own application argument is no longer."""
+MAX_VALUE = 2_048
+"""Characters kept of one fact. An Identity header has about 800."""
+MAX_FACTS_COUNT = 64
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of one call at set-up, as text from strangers: bounded, without control characters.
+
+    `trunk` is the PJSIP endpoint, `source` the far end's ``address:port``, `presentation`
+    Asterisk's CALLERID(pres). `headers` has the SIP headers that the dialplan read, by lower-case
+    name. `stir_shaken` has ``(verify_result, attestation)`` for each of Asterisk's own results.
+    """
+
+    called: str = ""
+    caller: str = ""
+    caller_name: str = ""
+    presentation: str = ""
+    trunk: str = ""
+    source: str = ""
+    sip_call_id: str = ""
+    channel: str = ""
+    uniqueid: str = ""
+    headers: dict[str, str] = {}
+    stir_shaken: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def source_ip(self) -> str:
+        """The address in `source`: of ``192.0.2.1:5060``, of ``[2001:db8::1]:5060``."""
+        if self.source.startswith("["):
+            return self.source[1:].partition("]")[0]
+        return self.source.rpartition(":")[0] if self.source.count(":") == 1 else self.source
+
+
+def clean(text: str, limit: int = MAX_VALUE) -> str:
+    """`text` bounded to `limit` characters, each run of control characters made one space."""
+    return _CONTROL.sub(" ", text[:limit])
+
+
+def endpoint_of(channel: str) -> str:
+    """The endpoint in a channel name: ``carrier-a`` of ``PJSIP/carrier-a-0000002f``."""
+    return channel.partition("/")[2].rpartition("-")[0]
+
+
+def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAttempt:
+    """Read the dialplan's facts: ``name=value`` pairs joined by ``&``, values URI-encoded.
+
+    Lenient on purpose, as it reads what strangers sent: an unknown name is left out, broken
+    UTF-8 is read as Latin-1, a value is bounded, a repeated name keeps its first value. Names:
+    ``called caller name pres trunk addr callid``, ``h.<header>`` for a SIP header and
+    ``ss.<n>`` for ``verify_result:attestation`` of STIR_SHAKEN(n). See dialplan/README.md.
+    """
+    facts: dict[str, str] = {}
+    for pair in text[:MAX_FACTS].split("&", MAX_FACTS_COUNT)[:MAX_FACTS_COUNT]:
+        name, _, value = pair.partition("=")
+        if value and name not in facts:
+            # most values are plain digits and letters
+            facts[name] = _decode(value) if not value.isalnum() else value[:MAX_VALUE]
+    headers = {name[2:].lower(): value for name, value in facts.items() if name.startswith("h.")}
+    results = [
+        (level[0], level[2])
+        for n in range(4)
+        if (level := facts.get(f"ss.{n}", "").partition(":"))[0]
+    ]
+    return CallAttempt(
+        called=facts.get("called", ""),
+        caller=facts.get("caller", ""),
+        caller_name=facts.get("name", ""),
+        presentation=facts.get("pres", ""),
+        trunk=facts.get("trunk", "") or endpoint_of(channel),
+        source=facts.get("addr", ""),
+        sip_call_id=facts.get("callid", ""),
+        channel=clean(channel, 256),
+        uniqueid=clean(uniqueid, 128),
+        headers=headers,
+        stir_shaken=tuple(results),
+    )
+
+
+def _decode(value: str) -> str:
+    raw = unquote_to_bytes(value[: 3 * MAX_VALUE])
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        # a Latin-1 caller name, or a UTF-8 one that the dialplan's bound cut in a character
+        text = raw.decode("utf-8", "ignore") if _is_cut_utf8(raw) else raw.decode("latin-1")
+    return clean(text)
+
+
+def _is_cut_utf8(raw: bytes) -> bool:
+    for cut in (1, 2, 3):
+        try:
+            raw[:-cut].decode()
+        except UnicodeDecodeError:
+            continue
+        return len(raw) > cut and raw[-cut] >= 0xC0
+    return False
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as rules see it: numbers in E.164, the attestation as far as its trunk is trusted."""
+
+    called: Number
+    caller: Number
+    trunk: str = ""
+    source_ip: str = ""
+    caller_name: str = ""
+    attestation: Attestation = UNKNOWN

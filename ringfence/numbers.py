@@ -1,0 +1,130 @@
+"""Telephone numbers: from what a trunk writes to E.164; knows nothing of lists or rules.
+
+NANP numbers take a short path of our own (microseconds); everything else is left to
+phonenumbers. Sources: ITU-T E.164 (at most 15 digits), NANPA (NXX-NXX-XXXX), RFC 3966 (tel),
+RFC 3261 (sip), RFC 3325 (privacy).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+
+ANONYMOUS_WORDS = frozenset(
+    {"", "anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"}
+)
+ANONYMOUS_DIGITS = frozenset({"266696687", "2666966871"})
+""" "ANONYMOUS" spelt on a keypad, as some switches send a withheld number."""
+MAX_TEXT = 256
+
+_NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}", re.ASCII)
+_VISUAL = str.maketrans("", "", " \t-.()/\u00a0")
+_URI = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
+_ADDRESS = re.compile(r"<([^<>]*)>")
+
+
+class Number(NamedTuple):
+    """A number as rules see it.
+
+    `e164` is ``+12025550123``, or empty where the text is not a number that can exist there;
+    `key` its digits as an integer (0 without e164); `text` the canonical text for records:
+    the E.164 form, ``anonymous``, or the cleaned text as it came (a short code, a name).
+    """
+
+    e164: str
+    key: int
+    text: str
+    anonymous: bool = False
+
+
+ANONYMOUS = Number("", 0, "anonymous", True)
+
+
+class NumberPlan(NamedTuple):
+    """How a trunk writes numbers.
+
+    `country` is the ISO code that national numbers belong to, `international` and `national`
+    the prefixes dialled before an international and a national number, `strip` a technical
+    prefix that this trunk puts in front of every called number.
+    """
+
+    country: str = "US"
+    international: tuple[str, ...] = ("011", "00")
+    national: str = "1"
+    strip: str = ""
+
+
+DEFAULT_PLAN = NumberPlan()
+
+
+def bare(text: str) -> str:
+    """The user part without dress: of ``"A" <sip:+1202;npdi@host>`` it is ``+1202``."""
+    text = text[:MAX_TEXT].strip()
+    if match := _ADDRESS.search(text):
+        text = match.group(1).strip()
+    if match := _URI.match(text):
+        text = text[match.end() :]
+    text = text.partition("@")[0].partition(";")[0]
+    return text.strip().strip("\"'").strip()
+
+
+@lru_cache(maxsize=65_536)
+def normalise(text: str, plan: NumberPlan = DEFAULT_PLAN) -> Number:
+    """The number that `text` means on a trunk with this plan.
+
+    National, ``+``, ``00``, ``011``, ``sip:`` and ``tel:`` forms and visual separators are
+    understood, and the words and digits that stand for a withheld number. Never raises: what
+    is no number comes back with an empty `e164`. The cache is bounded, its keys are at most
+    `MAX_TEXT` characters as everything on a call's way.
+    """
+    user = bare(text)
+    if user.lower() in ANONYMOUS_WORDS:
+        return ANONYMOUS
+    digits = user.translate(_VISUAL)
+    if plan.strip and digits.startswith(plan.strip):
+        digits = digits[len(plan.strip) :]
+    plus = digits.startswith("+")
+    digits = digits.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return Number("", 0, user[:64])
+    if digits in ANONYMOUS_DIGITS:
+        return ANONYMOUS
+    if not plus:
+        for prefix in plan.international:
+            if digits.startswith(prefix) and len(digits) > len(prefix) + 6:
+                return _international(digits[len(prefix) :])
+        return _national(digits, plan)
+    return _international(digits)
+
+
+def _international(digits: str) -> Number:
+    if len(digits) == 11 and digits[0] == "1" and _NANP.fullmatch(digits, 1):
+        return _number(digits)
+    # E.164 country codes start with 1-9; fewer than 7 digits is no subscriber anywhere
+    if not 7 <= len(digits) <= 15 or digits[0] == "0":
+        return Number("", 0, "+" + digits[:32])
+    return _number(digits)
+
+
+def _national(digits: str, plan: NumberPlan) -> Number:
+    if plan.country in ("US", "CA"):
+        if len(digits) == 11 and digits[0] == "1":
+            return _number(digits)
+        if len(digits) == 10 and digits[0] != "0":
+            return _number("1" + digits)
+        return Number("", 0, digits[:32])
+    try:
+        parsed = phonenumbers.parse(digits[:32], plan.country)
+    except phonenumbers.NumberParseException:
+        return Number("", 0, digits[:32])
+    if not phonenumbers.is_possible_number(parsed):
+        return Number("", 0, digits[:32])
+    return _number(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)[1:])
+
+
+def _number(digits: str) -> Number:
+    e164 = "+" + digits
+    return Number(e164, int(digits), e164)

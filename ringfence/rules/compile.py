@@ -1,0 +1,96 @@
+"""All rules as one immutable book that calls are held against; knows no call and no store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ringfence.call import Call
+from ringfence.rules.index import Index, build_index
+from ringfence.rules.match import Compiled, Lists, compile_value
+from ringfence.rules.model import Rule, RuleRefused, values_of
+
+
+class Field(NamedTuple):
+    """One field of a rule: any of `wanted` must hold (none given: anything), none of `excluded`."""
+
+    name: str
+    wanted: tuple[Compiled, ...]
+    excluded: tuple[Compiled, ...]
+
+    def test(self, call: Call, lists: Lists, now: float) -> str:
+        """The evidence, or "" where the field does not match."""
+        for value in self.excluded:
+            if value.test(call, lists, now):
+                return ""
+        for value in self.wanted:
+            if evidence := value.test(call, lists, now):
+                return f"{self.name} {evidence}"
+        return "" if self.wanted else f"{self.name} not excluded"
+
+
+class CompiledRule(NamedTuple):
+    """A rule with its fields ready; `expires` is in Unix seconds."""
+
+    rule: Rule
+    fields: tuple[Field, ...]
+    expires: float
+
+    def in_force(self, now: float) -> bool:
+        """False for a rule that is switched off or has run out."""
+        return self.rule.enabled and self.expires > now
+
+    def test(self, call: Call, lists: Lists, now: float) -> tuple[str, ...] | None:
+        """The evidence field by field; None where some field does not match."""
+        evidence = []
+        for field in self.fields:
+            if not (found := field.test(call, lists, now)):
+                return None
+            evidence.append(found)
+        return tuple(evidence)
+
+
+class RuleBook(NamedTuple):
+    """All rules in order of evaluation, with an index over them."""
+
+    rules: tuple[CompiledRule, ...]
+    lookup: Index
+
+    @property
+    def list_names(self) -> frozenset[str]:
+        """The lists that rules name, whether or not they exist."""
+        return frozenset(self.lookup.lists_named)
+
+
+def compile_rule(rule: Rule) -> CompiledRule:
+    """One rule, ready. Raises `RuleRefused` with one line that names the field."""
+    fields = []
+    for name in rule.when.__struct_fields__:
+        wanted: list[Compiled] = []
+        excluded: list[Compiled] = []
+        for text in values_of(getattr(rule.when, name)):
+            kind = excluded if text.startswith("!") else wanted
+            try:
+                kind.append(compile_value(name, text.removeprefix("!")))
+            except ValueError as error:
+                raise RuleRefused(rule.id, f"when.{name}: {error}") from None
+        if wanted or excluded:
+            fields.append(Field(name, tuple(wanted), tuple(excluded)))
+    expires = rule.expires_at.timestamp() if rule.expires_at else math.inf
+    return CompiledRule(rule, tuple(fields), expires)
+
+
+def compile_rules(rules: Iterable[Rule | CompiledRule]) -> RuleBook:
+    """The book of these rules, lowest priority first, then by id.
+
+    Takes rules that are compiled already as they are, so that a change costs one compilation.
+    """
+    compiled = sorted(
+        (rule if isinstance(rule, CompiledRule) else compile_rule(rule) for rule in rules),
+        key=lambda each: (each.rule.priority, each.rule.id),
+    )
+    return RuleBook(tuple(compiled), build_index(each.fields for each in compiled))
+
+
+EMPTY_BOOK = compile_rules(())

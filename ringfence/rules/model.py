@@ -1,0 +1,113 @@
+"""A rule as admins write it in Redis, decoded strictly; knows nothing of calls.
+
+Whatever is wrong with a rule is found here or in `match`, by name and before it is in force,
+never while a call waits.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ringfence.verdict import Action, Basis
+
+RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+MAX_RULE_BYTES = 65_536
+DEFAULT_LABEL = "SPAM?"
+
+Value = Annotated[str, Meta(min_length=1, max_length=200)]
+Values = Value | Annotated[tuple[Value, ...], Meta(min_length=1, max_length=1000)]
+# What goes into the dialplan is bounded to characters that mean nothing there.
+Prompt = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_/.-]{0,127}$")]
+Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ?!*#:._+\[\]-]{1,32}$")]
+
+
+class RuleRefused(ValueError):  # noqa: N818 - the field's word: a rule is refused
+    """A rule that cannot be taken into force, and in one line why."""
+
+    def __init__(self, rule_id: str, reason: str) -> None:
+        super().__init__(f"rule {rule_id}: {reason}")
+        self.rule_id = rule_id
+        self.reason = reason
+
+
+class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The conditions: within a field any value matches, across fields all must."""
+
+    caller: Values = ()
+    called: Values = ()
+    trunk: Values = ()
+    source_ip: Values = ()
+    attestation: Values = ()
+    verification: Values = ()
+
+
+class Respond(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the caller or the called party gets: a prompt, a SIP code, a label."""
+
+    prompt: Prompt = "ss-noservice"
+    sip: Annotated[int, Meta(ge=400, le=699)] | None = None
+    label: Label = DEFAULT_LABEL
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One rule. `expires_at` needs a time zone; lowest `priority` first, then `id`."""
+
+    action: Action
+    id: str = ""
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    when: When = When()
+    respond: Respond = Respond()
+    basis: Basis = Basis.POLICY
+    mode: Literal["enforce", "monitor"] = "enforce"
+    enabled: bool = True
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    added_by: Annotated[str, Meta(max_length=200)] = ""
+    added_at: Annotated[datetime, Meta(tz=True)] | None = None
+    note: Annotated[str, Meta(max_length=4000)] = ""
+
+
+_decoder = msgspec.json.Decoder(Rule)
+
+
+def decode_rule(rule_id: str, text: bytes | str) -> Rule:
+    """The rule in `text` (JSON of the contract) under the id `rule_id`.
+
+    Raises `RuleRefused` with one line that names the field and what it takes.
+    """
+    shown = rule_id if RULE_ID.fullmatch(rule_id) else repr(rule_id[:64])
+    if shown != rule_id:
+        raise RuleRefused(
+            shown, "an id has 1 to 64 letters, digits, _ . - and starts with none of . - _"
+        )
+    if len(text) > MAX_RULE_BYTES:
+        raise RuleRefused(
+            rule_id, f"larger than {MAX_RULE_BYTES} bytes: put the numbers into a list"
+        )
+    try:
+        rule = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise RuleRefused(rule_id, _in_one_line(error)) from None
+    if rule.id not in ("", rule_id):
+        raise RuleRefused(rule_id, f"its own id says {rule.id[:64]!r}: make both the same")
+    return msgspec.structs.replace(rule, id=rule_id)
+
+
+def encode_rule(rule: Rule) -> bytes:
+    """The JSON that is kept in Redis: only what differs from the defaults."""
+    return msgspec.json.encode(rule)
+
+
+def values_of(values: Values) -> tuple[str, ...]:
+    """A field's values, whether one was written or several."""
+    return (values,) if isinstance(values, str) else values
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    # msgspec writes paths as $.when.caller; admins know no dollar
+    return text.replace("$.", "").replace("`$`", "the rule").replace(" - at ", ", at ")[:300]

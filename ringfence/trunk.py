@@ -1,0 +1,66 @@
+"""A trunk's settings as admins keep them in Redis; knows nothing of calls or of the store."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from ringfence.numbers import NumberPlan
+
+MAX_TRUNK_BYTES = 65_536
+TRUNK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,79}", re.ASCII)
+
+AttestationSource = Literal["asterisk", "headers"]
+
+
+class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How one trunk writes numbers, what it is trusted for, and what happens when we fail.
+
+    `attestation` names the sources that are believed, in this order: Asterisk's own
+    STIR_SHAKEN() results, the carrier's headers. `verstat_passed` is the level that a bare
+    ``TN-Validation-Passed`` means at this carrier. `fail` overrides the global fail mode.
+    """
+
+    country: str = "US"
+    international: tuple[str, ...] = ("011", "00")
+    national: str = "1"
+    strip: str = ""
+    attestation: tuple[AttestationSource, ...] = ("asterisk",)
+    verstat_passed: Literal["A", "B", "C", "none"] = "none"
+    fail: Literal["", "open", "closed"] = ""
+    provider: str = ""
+    note: str = ""
+
+    @property
+    def plan(self) -> NumberPlan:
+        """How this trunk writes numbers."""
+        return NumberPlan(self.country.upper(), self.international, self.national, self.strip)
+
+
+DEFAULT_TRUNK = Trunk()
+_decoder = msgspec.json.Decoder(Trunk)
+
+
+def decode_trunk(name: str, text: bytes | str) -> Trunk:
+    """The settings in `text` (JSON). ValueError says in one line what to mend."""
+    if not TRUNK_NAME.fullmatch(name):
+        raise ValueError("a trunk's name is that of its endpoint: letters, digits, _ . @ -")
+    if len(text) > MAX_TRUNK_BYTES:
+        raise ValueError(f"larger than {MAX_TRUNK_BYTES} bytes")
+    try:
+        trunk = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())[:300]) from None
+    if not re.fullmatch(r"[A-Za-z]{2}", trunk.country):
+        raise ValueError("country is an ISO code of two letters, such as US")
+    for prefix in (*trunk.international, trunk.national, trunk.strip):
+        if not re.fullmatch(r"\+?[0-9*#]{0,12}", prefix):
+            raise ValueError("international, national and strip are up to 12 dialled digits")
+    return trunk
+
+
+def encode_trunk(trunk: Trunk) -> bytes:
+    """The JSON that is kept in Redis: only what differs from the defaults."""
+    return msgspec.json.encode(trunk)

@@ -1,0 +1,117 @@
+"""AGI as Asterisk speaks it (res_agi, 1.8 to 22), free of I/O: bytes in, messages out.
+
+Reads what may come from any peer that can reach the port, so it is bounded and lenient: a header
+line without a colon is left out, text that is not UTF-8 is read as Latin-1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_HEADER = 32_768
+"""Bytes of the environment that Asterisk sends first; its arguments take up to 8,192 of them."""
+MAX_REPLY = 4_096
+
+_REPLY = re.compile(rb"(\d{3})[ -](?:result=(-?\d+))?")
+
+
+class ProtocolError(ValueError):
+    """The peer does not speak AGI, or sends more than anyone's Asterisk would."""
+
+
+class Environment(NamedTuple):
+    """The ``agi_*`` lines: `script` is the path of the URL, `arguments` in their order."""
+
+    script: str
+    channel: str
+    uniqueid: str
+    arguments: tuple[str, ...]
+
+
+class Reply(NamedTuple):
+    """Asterisk's answer to a command; `ok` where the command ran and succeeded."""
+
+    code: int
+    ok: bool
+
+
+class Hangup(NamedTuple):
+    """The caller hung up, or the dialplan's deadline passed; Asterisk says both in one word."""
+
+
+Message = Environment | Reply | Hangup
+
+
+class AgiReader:
+    """Turns the bytes of one connection into messages: an `Environment` first, then the rest."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._greeted = False
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that `data` completes. ProtocolError ends the connection."""
+        self._buffer += data
+        messages: list[Message] = []
+        if not self._greeted:
+            # Only what is new can complete the blank line, but headers come in one segment.
+            end = self._buffer.find(b"\n\n")
+            if end < 0:
+                if len(self._buffer) > MAX_HEADER:
+                    raise ProtocolError(f"more than {MAX_HEADER} bytes without an end of header")
+                return messages
+            if end > MAX_HEADER:
+                raise ProtocolError(f"a header of more than {MAX_HEADER} bytes")
+            messages.append(parse_environment(self._buffer[:end]))
+            self._buffer = self._buffer[end + 2 :]
+            self._greeted = True
+        *lines, self._buffer = self._buffer.split(b"\n")
+        if len(self._buffer) > MAX_REPLY:
+            raise ProtocolError(f"a reply line of more than {MAX_REPLY} bytes")
+        for line in lines:
+            # HANGUP may stand between a command and its reply, or be all that comes.
+            if line.startswith(b"HANGUP"):
+                messages.append(Hangup())
+            elif match := _REPLY.match(line):
+                code = int(match[1])
+                messages.append(Reply(code, code == 200 and match[2] not in (None, b"-1", b"-2")))
+        return messages
+
+
+def parse_environment(header: bytes) -> Environment:
+    """Read the ``agi_*`` lines. ProtocolError where there is not one."""
+    try:
+        text = header.decode()
+    except UnicodeDecodeError:
+        text = header.decode("latin-1")
+    values: dict[str, str] = {}
+    for line in text.split("\n"):
+        name, separator, value = line.partition(": ")
+        # A caller name with a newline in it could forge a line. What Asterisk writes before the
+        # name counts the first time, the arguments, which come after it, the last time.
+        if separator and name.startswith("agi_") and (name not in values or "_arg_" in name):
+            values[name] = value.rstrip("\r")
+    if not values:
+        raise ProtocolError("no agi_ line: the peer is not Asterisk")
+    arguments: list[str] = []
+    while (argument := values.get(f"agi_arg_{len(arguments) + 1}")) is not None:
+        arguments.append(argument)
+    return Environment(
+        script=values.get("agi_network_script", "").partition("?")[0].strip("/"),
+        channel=values.get("agi_channel", ""),
+        uniqueid=values.get("agi_uniqueid", ""),
+        arguments=tuple(arguments),
+    )
+
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')
+
+
+def command(name: str, *arguments: str) -> bytes:
+    """One AGI command. Each argument is quoted; what could end it is taken out, and it is bounded.
+
+    A newline would start a second command, a quote or backslash the next argument.
+    """
+    quoted = "".join(f' "{_UNSAFE.sub("", argument)[:2048]}"' for argument in arguments)
+    return f"{name}{quoted}\n".encode()

@@ -1,0 +1,100 @@
+"""The FastAGI listener: opens the port, bounds the connections, drains on shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from agi.ping import ping
+from agi.screen import screen_entry
+from agi.session import Entry, Session
+from ringfence.screening import Screened, Screener
+
+log = structlog.get_logger(__name__)
+
+MAX_CONNECTIONS = 2_000
+"""More than any Asterisk has in call set-up at once; beyond it a connection is closed at once and
+the dialplan's fail mode decides."""
+
+
+class AgiServer:
+    """The door. `record` is called with every screened call and its outcome."""
+
+    def __init__(
+        self,
+        screener: Screener,
+        record: Callable[[Screened, str], None],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 4573,
+        reuse_port: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self._entries: dict[str, Entry] = {"screen": screen_entry(screener, record), "ping": ping}
+        self._host = host
+        self._port = port
+        self._reuse_port = reuse_port
+        self._max = max_connections
+        self._sessions: set[Session] = set()
+        self._server: asyncio.Server | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._refused = 0
+
+    async def start(self) -> None:
+        """Listen. OSError (port in use, no such address) is the caller's to tell."""
+        loop = asyncio.get_running_loop()
+        # A half-open peer costs one slot for the header's time-out and nothing else.
+        self._server = await loop.create_server(
+            partial(Session, self._entries, self._opened, self._closed),
+            self._host,
+            self._port,
+            family=socket.AF_UNSPEC,
+            backlog=1024,
+            reuse_port=self._reuse_port or None,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where 0 was asked for."""
+        if self._server is None or not self._server.sockets:
+            return self._port
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return len(self._sessions)
+
+    async def drain(self, deadline: float = 2.0) -> None:
+        """Take no new calls, give those inside `deadline` seconds to get their verdict."""
+        if self._server is not None:
+            self._server.close()
+        try:
+            async with asyncio.timeout(deadline):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("AGI sessions cut at shutdown", sessions=len(self._sessions))
+            for session in list(self._sessions):
+                session.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    def _opened(self, session: Session) -> bool:
+        if len(self._sessions) >= self._max:
+            if self._refused % 1000 == 0:
+                log.error("AGI door full: connection refused", limit=self._max)
+            self._refused += 1
+            return False
+        self._sessions.add(session)
+        self._idle.clear()
+        return True
+
+    def _closed(self, session: Session) -> None:
+        self._sessions.discard(session)
+        if not self._sessions:
+            self._idle.set()

@@ -1,0 +1,242 @@
+"""A real Asterisk, Ringfence and its Valkey together on loopback addresses, as real processes.
+
+Demo and tests stand on it: it starts, freezes and kills parts and talks to them from outside, as
+an admin would. It knows nothing of what is played on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lab import Lab, process
+
+HERE = Path(__file__).resolve().parent.parent
+DIALPLAN = HERE / "dialplan" / "ringfence.conf"
+START_SECONDS = 20.0
+
+
+class StageError(Exception):
+    """What did not come up, and the end of its log."""
+
+
+class Ringfence:
+    """One `ringfence serve` with its state directory, seen from outside."""
+
+    def __init__(self, lab: Lab, state: Path, environment: Mapping[str, str]) -> None:
+        self.state = state
+        self.log_path = state.parent / f"{state.name}.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "RINGFENCE_CONFIG": os.devnull,
+            "RINGFENCE_STATE_DIR": str(state),
+            "RINGFENCE_LOG_FORMAT": "json",
+            "RINGFENCE_AGI_BIND": f"{lab.asterisk_address}:4573",
+            "RINGFENCE_ARI_URL": lab.ari_url,
+            "RINGFENCE_ARI_USERNAME": lab.ari_username,
+            "RINGFENCE_ARI_PASSWORD": lab.ari_password,
+            "RINGFENCE_AMI_HOST": lab.ami_host,
+            "RINGFENCE_AMI_PORT": str(lab.ami_port),
+            "RINGFENCE_AMI_USERNAME": lab.ami_username,
+            "RINGFENCE_AMI_PASSWORD": lab.ami_password,
+            **environment,
+        }
+        self._lab = lab
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self, *arguments: str, wait: bool = True) -> None:
+        """Start `ringfence serve` and wait until every door is open and the rules are in force."""
+        with _readiness_socket(self.state.parent) as (path, ready):
+            with self.log_path.open("ab") as sink:
+                self._child = subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "ringfence.cli",
+                     "serve", *arguments],
+                    stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                    env={**self.environment, "NOTIFY_SOCKET": path},
+                    start_new_session=True, cwd=HERE,
+                )  # fmt: skip
+            if not wait:
+                return
+            until = time.monotonic() + START_SECONDS
+            while not _is_ready(ready):
+                if self._child.poll() is not None or time.monotonic() > until:
+                    raise StageError(f"`ringfence serve` did not get ready:\n{self.log_tail()}")
+        self.wait_until(lambda: "ringfence" in self._lab.rx("ari show apps"), "the ARI door")
+        self.wait_until(lambda: self.cli_json("doctor", check=False) is not None, "the store")
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise StageError("Ringfence has not been started")
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def stop(self) -> None:
+        """SIGTERM, as systemd would."""
+        if self._child is not None:
+            process.stop(self._child, patience=10.0)
+
+    def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        if self._child is not None:
+            process.kill(self._child)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP for a while: alive, its ports open, and silent."""
+        with frozen(self.pid):
+            yield
+
+    @property
+    def valkey_pid(self) -> int:
+        """The embedded Valkey's process."""
+        return int(self.redis_info("server")["process_id"])
+
+    def redis_info(self, section: str) -> dict[str, str]:
+        lines = self.redis_cli("INFO", section).splitlines()
+        return dict(line.strip().split(":", 1) for line in lines if ":" in line)
+
+    def redis_cli(self, *arguments: str) -> str:
+        """What `redis-cli` answers: an admin's change by hand."""
+        root = self._lab.root
+        # The lab's own redis-cli, started by its own loader: it needs no root folder to see ours.
+        loader = next((root / "usr/lib").glob("*/ld-linux*.so*"))
+        command = [
+            str(loader), "--library-path", str(loader.parent), str(root / "usr/bin/redis-cli"),
+            "-s", str(self.state / "valkey.sock"), *arguments,
+        ]  # fmt: skip
+        done = process.run(command, timeout=10.0)
+        if done.returncode != 0 or done.stdout.startswith("ERR"):
+            raise StageError(f"redis-cli {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout.strip()
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a `ringfence` command."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ringfence.cli", *arguments],
+            env=self.environment, cwd=HERE, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            raise StageError(f"ringfence {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done
+
+    def cli_json(self, *arguments: str, check: bool = True) -> Any:
+        """Run a `ringfence` command with --json and give back what it says."""
+        return json.loads(self.cli(*arguments, "--json", check=check).stdout)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Ringfence's own log so far."""
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def log_tail(self, lines: int = 15) -> str:
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+        """Poll until something holds; StageError with the log's end where it does not in time."""
+        until = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > until:
+                raise StageError(f"{what}: not within {seconds:.0f} s\n{self.log_tail()}")
+            time.sleep(0.02)
+
+
+class Stage:
+    """`with Stage() as stage:` the lab and a state directory; Ringfence starts when it is told to.
+
+    `globals` are the dialplan's, besides those that point at this lab's own addresses.
+    """
+
+    def __init__(
+        self,
+        *,
+        globals: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        **lab: Any,
+    ) -> None:
+        self._globals = dict(globals or {})
+        self._environment = dict(environment or {})
+        self._lab_arguments = lab
+        self._cleanup = contextlib.ExitStack()
+        self.lab: Lab
+        self.ringfence: Ringfence
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            # Short on purpose: a unix socket's path has at most 107 bytes.
+            folder = Path(tempfile.mkdtemp(prefix="ringfence-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            self.lab = stack.enter_context(Lab(dialplan=DIALPLAN, **self._lab_arguments))
+            address = f"agi://{self.lab.asterisk_address}:4573/screen"
+            self._globals = {"RINGFENCE_AGI": address, **self._globals}
+            self.lab.reload_dialplan(globals=self._globals)
+            self.ringfence = Ringfence(self.lab, folder / "state", self._environment)
+            stack.callback(self.ringfence.stop)
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    def set_globals(self, **globals: str) -> None:
+        """Change the dialplan's globals, as an admin would in [globals]; the rest stays."""
+        self.lab.reload_dialplan(globals={**self._globals, **globals})
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process stopped with SIGSTOP for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def _readiness_socket(folder: Path) -> Iterator[tuple[str, socket.socket]]:
+    path = folder / "notify.sock"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        ready.bind(str(path))
+        ready.settimeout(0.2)
+        yield str(path), ready
+    path.unlink(missing_ok=True)
+
+
+def _is_ready(ready: socket.socket) -> bool:
+    try:
+        return b"READY=1" in ready.recv(4096)
+    except TimeoutError:
+        return False
+
+
+def pick(rows: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    """The first row in which all of `wanted` stand."""
+    for row in rows:
+        if all(row.get(name) == value for name, value in wanted.items()):
+            return row
+    raise StageError(f"no row with {wanted} in {rows}")

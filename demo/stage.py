@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -53,6 +54,7 @@ class Ringfence:
             "RINGFENCE_AMI_PASSWORD": lab.ami_password,
             **environment,
         }
+        self.on_admin: Callable[[str], None] = lambda typed: None
         self._lab = lab
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -138,6 +140,50 @@ class Ringfence:
     def cli_json(self, *arguments: str, check: bool = True) -> Any:
         """Run a `ringfence` command with --json and give back what it says."""
         return json.loads(self.cli(*arguments, "--json", check=check).stdout)
+
+    def admin(self, *words: str) -> None:
+        """What an admin types: a `ringfence` command, shown before it is run."""
+        self.on_admin(shlex.join(("ringfence", *words)))
+        self.cli(*words)
+        self.wait_until(self.is_current, "the change in force")
+
+    def admin_by_hand(self, *words: str) -> None:
+        """What an admin types into `redis-cli`."""
+        self.on_admin(shlex.join(("redis-cli", *words)))
+        self.redis_cli(*words)
+        self.wait_until(self.is_current, "the change in force")
+
+    @contextlib.contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """Valkey killed, and back again afterwards: Ringfence starts it anew by itself."""
+        os.kill(self.valkey_pid, signal.SIGKILL)
+        yield
+        self.wait_until(self._redis_answers, "Valkey back again")
+
+    def write_settings(self) -> Path:
+        """The environment as a settings file, for commands typed in another terminal."""
+        path = self.state.parent / "ringfence.toml"
+        sections: dict[str, dict[str, str]] = {}
+        for name, value in self.environment.items():
+            if name.startswith("RINGFENCE_") and name not in ("RINGFENCE_CONFIG",):
+                section, key = name.removeprefix("RINGFENCE_").lower().split("_", 1)
+                sections.setdefault(section, {})[key] = value
+        lines: list[str] = []
+        for section, keys in sections.items():
+            lines.append(f"[{section}]")
+            lines += [
+                f"{key} = {value if value.isdigit() else json.dumps(value)}"
+                for key, value in keys.items()
+            ]
+        path.touch(mode=0o600)
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def _redis_answers(self) -> bool:
+        try:
+            return self.redis_cli("PING") == "PONG"
+        except (StageError, OSError):
+            return False
 
     def log(self) -> list[dict[str, Any]]:
         """Ringfence's own log so far."""

@@ -1,0 +1,159 @@
+"""The calls of the demo in their order, each with what changes before it and what must come of it.
+
+Knows what an admin types; nothing of processes or of how a row looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from demo.stage import Ringfence
+
+CALLEE = "+12025550100"
+CARRIER_HEADER = "P-Attestation-Indicator"
+"""What the carriers of this demo put their attestation into."""
+
+Admin = Callable[[Ringfence], None]
+Misfortune = Callable[[Ringfence], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One call. `before` is what the admin does first, `during` what goes wrong meanwhile.
+
+    `verdict` and `rule` are what the call log must say, `sip` the final SIP response.
+    """
+
+    title: str
+    caller: str
+    sip: int
+    verdict: str
+    rule: str = ""
+    called: str = CALLEE
+    caller_name: str = ""
+    trunk: str = "carrier-a"
+    door: str = "agi"
+    attestation: str = ""
+    noted: str = ""
+    talks: bool = False
+    early_media: bool = False
+    before: Sequence[Admin] = ()
+    during: Misfortune = field(default=lambda ringfence: nullcontext())
+
+
+def command(*words: str) -> Admin:
+    """A `ringfence` command."""
+    return lambda ringfence: ringfence.admin(*words)
+
+
+def by_hand(*words: str) -> Admin:
+    """A change by `redis-cli`."""
+    return lambda ringfence: ringfence.admin_by_hand(*words)
+
+
+@contextmanager
+def redis_killed(ringfence: Ringfence) -> Iterator[None]:
+    """SIGKILL to Valkey; Ringfence's own watch over it brings it back after the call."""
+    with ringfence.without_redis():
+        yield
+
+
+@contextmanager
+def ringfence_killed(ringfence: Ringfence) -> Iterator[None]:
+    """SIGKILL to Ringfence, and a new start after the call."""
+    ringfence.kill()
+    yield
+    ringfence.start()
+
+
+LISTED = "+12125550142"
+PREMIUM = "+19005550100"
+HARD_SELL = "+13105550177"
+_BY_HAND = '{"action": "block", "basis": "subscriber", "when": {"caller": "+13105550177"}}'
+
+SCENES = (
+    Scene(
+        title="a normal call is answered, and both sides talk",
+        caller="+16465550111", attestation="A", sip=200, verdict="allow", talks=True,
+        before=[command("trunk", "set", "carrier-a", "--attestation", "headers"),
+                command("trunk", "set", "gateway-b", "--attestation", "headers")],
+    ),
+    Scene(
+        title="the same through ARI",
+        caller="+16465550111", attestation="A", door="ari", sip=200, verdict="allow", talks=True,
+    ),
+    Scene(
+        title="a listed caller is dropped",
+        caller=LISTED, attestation="B", sip=603, verdict="block", rule="scammers",
+        before=[command("list", "add", "scammers", LISTED, "+1212555020*"),
+                command("rule", "add", "scammers", "--caller", "@scammers", "--action", "block",
+                        "--basis", "analytics", "--note", "coronavirus test-kit campaign")],
+    ),
+    Scene(
+        title="a caller under a listed prefix is dropped, through ARI",
+        caller="+12125550207", door="ari", sip=603, verdict="block", rule="scammers",
+    ),
+    Scene(
+        title="a premium number is never dialled",
+        caller="+12025550100", called=PREMIUM, trunk="customer", sip=403, verdict="block",
+        rule="premium",
+        before=[command("rule", "add", "premium", "--called", "+1900*", "--action", "block")],
+    ),
+    Scene(
+        title="an anonymous call goes on with a label",
+        caller="anonymous", caller_name="Anonymous", door="ari", sip=200, verdict="flag",
+        rule="anonymous",
+        before=[command("rule", "add", "anonymous", "--caller", "anonymous", "--action", "flag",
+                        "--label", "NO NUMBER")],
+    ),
+    Scene(
+        title="a gateway's C-attested call hears a prompt in early media, then 603",
+        caller="+13055550123", trunk="gateway-b", attestation="C", door="ari", sip=603,
+        verdict="intercept", rule="covid-gateway", early_media=True,
+        before=[command("rule", "add", "covid-gateway", "--trunk", "gateway-*",
+                        "--attestation", "C", "--action", "intercept", "--basis", "analytics",
+                        "--prompt", "ss-noservice")],
+    ),
+    Scene(
+        title="the bad upstream trunk is cut off",
+        caller="+13055550124", trunk="gateway-b", attestation="A", sip=403, verdict="block",
+        rule="cut-off",
+        before=[command("rule", "add", "cut-off", "--trunk", "gateway-b", "--action", "block",
+                        "--basis", "provider-notice", "--note", "48 hours have passed")],
+    ),
+    Scene(
+        title="... but never its emergency calls",
+        caller="+13055550124", called="911", trunk="gateway-b", attestation="A", sip=200,
+        verdict="allow",
+    ),
+    Scene(
+        title="a caller before the rule by redis-cli",
+        caller=HARD_SELL, attestation="B", sip=200, verdict="allow",
+    ),
+    Scene(
+        title="the same call after it",
+        caller=HARD_SELL, attestation="B", sip=607, verdict="block", rule="by-hand",
+        before=[by_hand("HSET", "ringfence:rules", "by-hand", _BY_HAND)],
+    ),
+    Scene(
+        title="a monitor rule only notes",
+        caller="+14155550133", sip=200, verdict="allow", noted="try-out",
+        before=[command("rule", "add", "try-out", "--caller", "+1415*", "--action", "block",
+                        "--mode", "monitor")],
+    ),
+    Scene(
+        title="Redis is killed: a listed caller is still dropped",
+        caller=LISTED, attestation="B", sip=603, verdict="block", rule="scammers",
+        during=redis_killed,
+    ),
+    Scene(
+        title="Ringfence is killed: the next call is still put through",
+        caller="+16465550112", sip=200, verdict="", during=ringfence_killed,
+    ),
+    Scene(
+        title="and it is back: the listed caller is dropped, through ARI",
+        caller=LISTED, attestation="B", door="ari", sip=603, verdict="block", rule="scammers",
+    ),
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""How the demo looks: a line per call as it ends, and what the admin typed before it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from demo.play import Played
+
+_COLUMNS = (
+    ("caller", 13), ("called", 13), ("trunk", 10), ("door", 5), ("att.", 5), ("verdict", 10),
+    ("rule", 14), ("SIP", 4), ("ms", 6),
+)  # fmt: skip
+_COLOURS = {"allow": "green", "flag": "yellow", "block": "red", "intercept": "magenta"}
+
+
+class Table:
+    """Lines on a terminal, or plain ones in a file; written at once, so that one can watch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._calls = 0
+
+    def header(self) -> None:
+        """The names of the columns."""
+        line = "   " + "".join(name.ljust(width + 1) for name, width in _COLUMNS)
+        self._console.print(Text(line.rstrip(), style="bold"))
+
+    def say(self, text: str, style: str = "dim") -> None:
+        """A line beside the table."""
+        self._console.print(Text(text, style=style), soft_wrap=True)
+
+    def row(self, played: Played) -> None:
+        """One call and what came of it."""
+        self._calls += 1
+        scene = played.scene
+        cells = (
+            scene.caller, scene.called, scene.trunk, scene.door, played.attestation,
+            played.verdict or "(none)", played.rule or "-", str(played.result.status),
+            f"{played.screening_ms:.2f}" if played.verdict else "-",
+        )  # fmt: skip
+        line = Text(f"{self._calls:>2} ")
+        for (name, width), cell in zip(_COLUMNS, cells, strict=True):
+            style = _COLOURS.get(cell, "") if name == "verdict" else ""
+            line.append(cell.ljust(width) + " ", style=style)
+        self._console.print(line, soft_wrap=True)
+        more = [scene.title]
+        if played.result.answered:
+            more.append(f"talked, {played.result.rtp_packets} packets heard")
+        if played.result.early_rtp_packets:
+            more.append(f"{played.result.early_rtp_packets} packets of the prompt heard")
+        if played.noted:
+            more.append(f"would have been: {played.noted}")
+        self.say("   " + "; ".join(more))
+        for fault in played.faults:
+            self.say(f"   NOT AS IT SHOULD BE: {fault}", style="bold red")

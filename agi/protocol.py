@@ -13,7 +13,8 @@ MAX_HEADER = 32_768
 """Bytes of the environment that Asterisk sends first; its arguments take up to 8,192 of them."""
 MAX_REPLY = 4_096
 
-_REPLY = re.compile(rb"(\d{3})[ -](?:result=(-?\d+))?")
+# "520-" opens several lines of usage; their last one, "520 End", is the reply.
+_REPLY = re.compile(rb"(\d{3}) (?:result=(-?\d+))?")
 
 
 class ProtocolError(ValueError):
@@ -114,4 +115,4 @@ def command(name: str, *arguments: str) -> bytes:
     A newline would start a second command, a quote or backslash the next argument.
     """
     quoted = "".join(f' "{_UNSAFE.sub("", argument)[:2048]}"' for argument in arguments)
-    return f"{name}{quoted}\n".encode()
+    return f"{name}{quoted}\n".encode("utf-8", "replace")

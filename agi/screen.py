@@ -28,7 +28,7 @@ def screen_entry(screener: Screener, record: Callable[[Screened, str], None]) ->
         attempt = parse_facts(facts, channel=environment.channel, uniqueid=environment.uniqueid)
         screened = await screener.screen(attempt, "agi")
         applied = await session.ask(
-            command("EXEC MSet", assignments(screened.verdict, screened.id))
+            command("EXEC MSet", assignments(screened.verdict, screened.id, attempt.timeout))
         )
         session.close()
         outcome = "applied" if applied else "late" if session.age >= LATE else "hung-up"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +12,7 @@ import structlog
 
 from agi.ping import ping
 from agi.screen import screen_entry
-from agi.session import Entry, Session
+from agi.session import HEADER_TIMEOUT, SESSION_TIMEOUT, Entry, Session
 from ringfence.screening import Screened, Screener
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 MAX_CONNECTIONS = 2_000
 """More than any Asterisk has in call set-up at once; beyond it a connection is closed at once and
 the dialplan's fail mode decides."""
+CUT_TIMEOUT = 1.0
+"""Seconds that sessions cut at shutdown get to end."""
 
 
 class AgiServer:
@@ -33,12 +36,16 @@ class AgiServer:
         port: int = 4573,
         reuse_port: bool = False,
         max_connections: int = MAX_CONNECTIONS,
+        header_timeout: float = HEADER_TIMEOUT,
+        session_timeout: float = SESSION_TIMEOUT,
     ) -> None:
         self._entries: dict[str, Entry] = {"screen": screen_entry(screener, record), "ping": ping}
         self._host = host
         self._port = port
         self._reuse_port = reuse_port
         self._max = max_connections
+        self._header_timeout = header_timeout
+        self._session_timeout = session_timeout
         self._sessions: set[Session] = set()
         self._server: asyncio.Server | None = None
         self._idle = asyncio.Event()
@@ -50,7 +57,14 @@ class AgiServer:
         loop = asyncio.get_running_loop()
         # A half-open peer costs one slot for the header's time-out and nothing else.
         self._server = await loop.create_server(
-            partial(Session, self._entries, self._opened, self._closed),
+            partial(
+                Session,
+                self._entries,
+                self._opened,
+                self._closed,
+                header_timeout=self._header_timeout,
+                session_timeout=self._session_timeout,
+            ),
             self._host,
             self._port,
             family=socket.AF_UNSPEC,
@@ -81,6 +95,10 @@ class AgiServer:
             log.warning("AGI sessions cut at shutdown", sessions=len(self._sessions))
             for session in list(self._sessions):
                 session.abort()
+            # Each has its record to write yet, which waits for nobody.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CUT_TIMEOUT):
+                    await self._idle.wait()
         if self._server is not None:
             await self._server.wait_closed()
 

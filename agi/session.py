@@ -1,7 +1,7 @@
 """One AGI connection from Asterisk: its messages, its deadline, its end. Decides nothing.
 
-Every peer gets the same patience: the header within `HEADER_TIMEOUT`, the rest within
-`SESSION_TIMEOUT`; then the connection is closed, whoever it was.
+Every peer gets the same patience: the header within the header's time-out, the rest within the
+session's; then the connection is closed, whoever it was.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ SESSION_TIMEOUT = 5.0
 
 
 class Session(asyncio.Protocol):
-    """One connection. Entry points use `ask`; the server sees `closed`."""
+    """One connection. Entry points use `ask`; `on_close` is called once all of it is over."""
 
     def __init__(
         self,
         entries: Mapping[str, Entry],
         on_open: Callable[[Session], bool],
         on_close: Callable[[Session], None],
+        *,
+        header_timeout: float = HEADER_TIMEOUT,
+        session_timeout: float = SESSION_TIMEOUT,
     ) -> None:
         self._entries = entries
         self._on_open = on_open
         self._on_close = on_close
+        self._header_timeout = header_timeout
+        self._session_timeout = session_timeout
         self._reader = AgiReader()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -51,7 +56,7 @@ class Session(asyncio.Protocol):
         if not self._on_open(self):
             self._transport.abort()
             return
-        self._timer = self._loop.call_later(HEADER_TIMEOUT, self._out_of_patience)
+        self._timer = self._loop.call_later(self._header_timeout, self._out_of_patience)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -80,19 +85,26 @@ class Session(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._answered(False)
-        self._on_close(self)
+        if self._task and not self._task.done():
+            # What was screened is still to be recorded: the session ends with its entry point.
+            self._task.add_done_callback(lambda _: self._on_close(self))
+        else:
+            self._on_close(self)
 
     # -- what entry points use ------------------------------------------------------------
 
     async def ask(self, command: bytes) -> bool:
-        """Send one command and wait for Asterisk's answer: True where it ran and succeeded.
+        """Send the one command of this session and wait for the answer: True where it succeeded.
 
-        False also where the caller is gone; bounded by the session's own timer.
+        False also where the caller is gone; bounded by the session's own timer. Our side of the
+        connection is closed behind the command: Asterisk goes on in the dialplan as soon as it
+        has run it, a tenth of a millisecond earlier, and its answer is read all the same.
         """
         if self._gone or self._transport is None:
             return False
         self._reply = self._loop.create_future()
         self._transport.write(command)
+        self._transport.write_eof()
         return await self._reply
 
     @property
@@ -126,7 +138,7 @@ class Session(asyncio.Protocol):
             return
         if self._timer:
             self._timer.cancel()
-        self._timer = self._loop.call_later(SESSION_TIMEOUT, self._out_of_patience)
+        self._timer = self._loop.call_later(self._session_timeout, self._out_of_patience)
         self._task = self._loop.create_task(self._run(entry, environment))
 
     async def _run(self, entry: Entry, environment: Environment) -> None:

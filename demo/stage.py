@@ -41,7 +41,7 @@ class Ringfence:
         self.log_path = state.parent / f"{state.name}.log"
         self.environment = {
             "PATH": os.environ["PATH"],
-            "RINGFENCE_CONFIG": os.devnull,
+            "RINGFENCE_CONFIG": str(_empty_file(state.parent / "none.toml")),
             "RINGFENCE_STATE_DIR": str(state),
             "RINGFENCE_LOG_FORMAT": "json",
             "RINGFENCE_AGI_BIND": f"{lab.asterisk_address}:4573",
@@ -60,6 +60,7 @@ class Ringfence:
 
     def start(self, *arguments: str, wait: bool = True) -> None:
         """Start `ringfence serve` and wait until every door is open and the rules are in force."""
+        began = len(self.log())
         with _readiness_socket(self.state.parent) as (path, ready):
             with self.log_path.open("ab") as sink:
                 self._child = subprocess.Popen(
@@ -76,7 +77,7 @@ class Ringfence:
                 if self._child.poll() is not None or time.monotonic() > until:
                     raise StageError(f"`ringfence serve` did not get ready:\n{self.log_tail()}")
         self.wait_until(lambda: "ringfence" in self._lab.rx("ari show apps"), "the ARI door")
-        self.wait_until(lambda: self.cli_json("doctor", check=False) is not None, "the store")
+        self.wait_until(lambda: "in step with Redis" in self._said(began), "the rules in force")
 
     @property
     def pid(self) -> int:
@@ -142,16 +143,31 @@ class Ringfence:
         return json.loads(self.cli(*arguments, "--json", check=check).stdout)
 
     def admin(self, *words: str) -> None:
-        """What an admin types: a `ringfence` command, shown before it is run."""
+        """What an admin types: ``rule add ID …``, shown, run, and waited for until in force."""
         self.on_admin(shlex.join(("ringfence", *words)))
-        self.cli(*words)
-        self.wait_until(self.is_current, "the change in force")
+        with self.in_force(words[2]):
+            self.cli(*words)
 
     def admin_by_hand(self, *words: str) -> None:
-        """What an admin types into `redis-cli`."""
+        """What an admin types into `redis-cli`: ``HSET ringfence:rules ID JSON``; waited for."""
         self.on_admin(shlex.join(("redis-cli", *words)))
-        self.redis_cli(*words)
-        self.wait_until(self.is_current, "the change in force")
+        with self.in_force(words[2]):
+            self.redis_cli(*words)
+
+    @contextlib.contextmanager
+    def in_force(self, name: str, seconds: float = 10.0) -> Iterator[None]:
+        """At the end, wait until the log says that a rule, list or trunk is in force as changed."""
+
+        def times() -> int:
+            return sum(
+                name in line.get("changed", ())
+                for line in self.log()
+                if line.get("event", "").endswith("in force")
+            )
+
+        before = times()
+        yield
+        self.wait_until(lambda: times() > before, f"{name} in force", seconds)
 
     @contextlib.contextmanager
     def without_redis(self) -> Iterator[None]:
@@ -185,10 +201,27 @@ class Ringfence:
         except (StageError, OSError):
             return False
 
+    def _said(self, since: int) -> list[str]:
+        return [line.get("event", "") for line in self.log()[since:]]
+
     def log(self) -> list[dict[str, Any]]:
         """Ringfence's own log so far."""
+        if not self.log_path.exists():
+            return []
         lines = self.log_path.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def record(self, sip_call_id: str) -> dict[str, Any]:
+        """The call log's record of a call, as soon as it is there."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            records = self.cli_json("calls", "--limit", "50", check=False) or []
+            found[:] = [one for one in records if one.get("sip_call_id") == sip_call_id]
+            return bool(found)
+
+        self.wait_until(there, f"the record of {sip_call_id}")
+        return found[0]
 
     def log_tail(self, lines: int = 15) -> str:
         if not self.log_path.exists():
@@ -271,6 +304,12 @@ def _readiness_socket(folder: Path) -> Iterator[tuple[str, socket.socket]]:
         ready.settimeout(0.2)
         yield str(path), ready
     path.unlink(missing_ok=True)
+
+
+def _empty_file(path: Path) -> Path:
+    # so that no settings of this machine's own are read
+    path.touch()
+    return path
 
 
 def _is_ready(ready: socket.socket) -> bool:

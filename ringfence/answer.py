@@ -6,7 +6,7 @@ everything in it is ours or was bounded when its rule was decoded, so no quoting
 
 from __future__ import annotations
 
-from ringfence.verdict import Verdict
+from ringfence.verdict import Action, Verdict
 
 VERDICT_VARIABLE = "RINGFENCE_VERDICT"
 CONTEXT = "ringfence"
@@ -17,12 +17,18 @@ PASS_EXTENSION = "pass-"
 """Followed by the call's id: allowed, no rule; one request instead of two."""
 
 
-def assignments(verdict: Verdict, call_id: str) -> str:
-    """The verdict as the argument of ``MSet``: ``RINGFENCE_ACTION=block,RINGFENCE_REASON=…``."""
+def assignments(verdict: Verdict, call_id: str, timeout: str = "") -> str:
+    """The verdict as the argument of ``MSet``: ``RINGFENCE_ACTION=block,RINGFENCE_REASON=…``.
+
+    A call that is let through without a label goes straight back to its caller's context, so the
+    deadline is taken off it here: `timeout` is what stood before (`CallAttempt.timeout`).
+    """
     text = (
         f"RINGFENCE_ACTION={verdict.action},RINGFENCE_REASON={verdict.reason},"
         f"RINGFENCE_RULE={verdict.rule},RINGFENCE_LABEL={verdict.label},RINGFENCE_ID={call_id}"
     )
-    if verdict.action.lets_through:
+    if verdict.action is Action.ALLOW:
+        return f"{text},TIMEOUT(absolute)={timeout}" if timeout else text
+    if verdict.action is Action.FLAG:
         return text
     return f"{text},RINGFENCE_SIP={verdict.sip},RINGFENCE_PROMPT={verdict.prompt}"

@@ -20,13 +20,15 @@ MAX_VALUE = 2_048
 """Characters kept of one fact. An Identity header has about 800."""
 MAX_FACTS_COUNT = 64
 
+_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one call at set-up, as text from strangers: bounded, without control characters.
 
-    `trunk` is the PJSIP endpoint, `source` the far end's ``address:port``, `presentation`
+    `timeout` is the absolute time-out in seconds that the call had before it was screened, "0" for
+    none. `trunk` is the PJSIP endpoint, `source` the far end's ``address:port``, `presentation`
     Asterisk's CALLERID(pres). `headers` has the SIP headers that the dialplan read, by lower-case
     name. `stir_shaken` has ``(verify_result, attestation)`` for each of Asterisk's own results.
     """
@@ -40,6 +42,7 @@ class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
     sip_call_id: str = ""
     channel: str = ""
     uniqueid: str = ""
+    timeout: str = "0"
     headers: dict[str, str] = {}
     stir_shaken: tuple[tuple[str, str], ...] = ()
 
@@ -66,7 +69,7 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
 
     Lenient on purpose, as it reads what strangers sent: an unknown name is left out, broken
     UTF-8 is read as Latin-1, a value is bounded, a repeated name keeps its first value. Names:
-    ``called caller name pres trunk addr callid``, ``h.<header>`` for a SIP header and
+    ``called caller name pres trunk addr callid to``, ``h.<header>`` for a SIP header and
     ``ss.<n>`` for ``verify_result:attestation`` of STIR_SHAKEN(n). See dialplan/README.md.
     """
     facts: dict[str, str] = {}
@@ -75,7 +78,11 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
         if value and name not in facts:
             # most values are plain digits and letters
             facts[name] = _decode(value) if not value.isalnum() else value[:MAX_VALUE]
-    headers = {name[2:].lower(): value for name, value in facts.items() if name.startswith("h.")}
+    headers: dict[str, str] = {}
+    for name, value in facts.items():
+        if name.startswith("h."):
+            headers.setdefault(name[2:].lower(), value)
+    channel = clean(channel, 256)
     results = [
         (level[0], level[2])
         for n in range(4)
@@ -89,15 +96,17 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
         trunk=facts.get("trunk", "") or endpoint_of(channel),
         source=facts.get("addr", ""),
         sip_call_id=facts.get("callid", ""),
-        channel=clean(channel, 256),
+        channel=channel,
         uniqueid=clean(uniqueid, 128),
+        timeout=to if _SECONDS.fullmatch(to := facts.get("to", "")) else "0",
         headers=headers,
         stir_shaken=tuple(results),
     )
 
 
 def _decode(value: str) -> str:
-    raw = unquote_to_bytes(value[: 3 * MAX_VALUE])
+    # "replace": a lone surrogate, which JSON can bring, is no text that could be encoded
+    raw = unquote_to_bytes(value[: 3 * MAX_VALUE].encode("utf-8", "replace"))
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -108,11 +117,13 @@ def _decode(value: str) -> str:
 
 def _is_cut_utf8(raw: bytes) -> bool:
     for cut in (1, 2, 3):
+        head = raw[:-cut]
         try:
-            raw[:-cut].decode()
+            head.decode()
         except UnicodeDecodeError:
             continue
-        return len(raw) > cut and raw[-cut] >= 0xC0
+        # Only what is long was cut, or was UTF-8 before: the last letter of "José" is Latin-1.
+        return len(raw) > cut and raw[-cut] >= 0xC0 and (len(raw) >= 64 or not head.isascii())
     return False
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -18,15 +19,18 @@ from pyroaring import BitMap64
 from ringfence.numbers import Number
 
 LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_EXACT = re.compile(r"\+?([1-9]\d{6,14})", re.ASCII)
-_PREFIX = re.compile(r"\+?([1-9]\d{0,14})\*", re.ASCII)
-_RANGE = re.compile(r"\+?([1-9]\d{6,14})\s*-\s*\+?([1-9]\d{6,14})", re.ASCII)
-# A list may name what is dialled besides E.164: 911, 112, *67.
-_SHORT = re.compile(r"[0-9*#]{2,6}", re.ASCII)
+# The + may be left out only where the country code is plainly there, as in 12025550123: whoever
+# writes 2025550123 means Washington, not Egypt (+20), and is told so.
+_NUMBER = r"(?:\+(?=[1-9])|(?=1\d{10}(?!\d)))(\d{7,15})"
+_EXACT = re.compile(_NUMBER, re.ASCII)
+_PREFIX = re.compile(r"(?:\+(?=[1-9])|(?=1))(\d{1,15})\*", re.ASCII)
+_RANGE = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}", re.ASCII)
+# A list may name what is dialled besides E.164: 911, 112, *67; 900* is a prefix without its +.
+_SHORT = re.compile(r"(?!\d+\*\Z)[0-9*#]{2,6}", re.ASCII)
 
 
 class Entry(NamedTuple):
-    """One entry in canonical form: `first` == `last` is a number, `digits` a prefix's."""
+    """One entry in canonical form: `first` == `last` is a number, `prefix` a prefix's digits."""
 
     text: str
     first: int = 0
@@ -40,18 +44,18 @@ def parse_entry(text: str) -> Entry:
     ValueError says in one line what an entry looks like.
     """
     text = text.strip()
-    if match := _SHORT.fullmatch(text):
-        return Entry(text)
     if match := _EXACT.fullmatch(text):
         number = int(match[1])
         return Entry(f"+{number}", number, number)
     if match := _PREFIX.fullmatch(text):
         return Entry(f"+{match[1]}*", prefix=match[1])
+    if _SHORT.fullmatch(text):
+        return Entry(text)
     if match := _RANGE.fullmatch(text):
         first, last = int(match[1]), int(match[2])
         if len(match[1]) != len(match[2]) or first > last:
             raise ValueError(f"{text[:80]!r}: a range ends with a larger number of the same length")
-        return Entry(f"+{first}-+{last}", first, last)
+        return Entry(f"+{first}-+{last}" if first < last else f"+{first}", first, last)
     raise ValueError(
         f"{text[:80]!r} is no entry: write +12025550123, +1900* or +12025550100-+12025550199"
     )
@@ -65,7 +69,8 @@ class NumberList:
         self._numbers = BitMap64()
         self._until: dict[int, float] = {}
         self._prefixes: dict[str, float] = {}
-        self._lengths: list[int] = []
+        self._lengths: Counter[int] = Counter()
+        self._longest_first: list[int] = []
         self._ranges: dict[tuple[int, int], float] = {}
         self._starts: list[tuple[int, int]] = []
         self._reach: list[int] = []
@@ -83,8 +88,9 @@ class NumberList:
     def add(self, entry: Entry, expires: float = math.inf) -> None:
         """Put an entry in, or set its expiry (Unix seconds) anew."""
         if entry.prefix:
+            if entry.prefix not in self._prefixes:
+                self._count_prefix(entry.prefix, 1)
             self._prefixes[entry.prefix] = expires
-            self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         elif not entry.first:
             self._short[entry.text] = expires
         elif entry.first != entry.last:
@@ -102,23 +108,34 @@ class NumberList:
 
     def extend_numbers(self, numbers: Iterable[int]) -> None:
         """Put many exact numbers in that do not expire; fastest when they come sorted."""
+        if self._until:
+            # One that had an expiry has none from now on, as in `add`.
+            numbers = lasting = BitMap64(numbers)
+            for number in [number for number in self._until if number in lasting]:
+                del self._until[number]
         self._numbers.update(numbers)
 
     def remove(self, entry: Entry) -> None:
         """Take an entry out; nothing happens where it is not in."""
         if entry.prefix:
-            self._prefixes.pop(entry.prefix, None)
-            self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
+            if self._prefixes.pop(entry.prefix, None) is not None:
+                self._count_prefix(entry.prefix, -1)
         elif not entry.first:
             self._short.pop(entry.text, None)
         elif entry.first != entry.last:
             span = (entry.first, entry.last)
             if self._ranges.pop(span, None) is not None:
-                self._starts.remove(span)
+                del self._starts[bisect_left(self._starts, span)]
                 self._reach = []
         else:
             self._numbers.discard(entry.first)
             self._until.pop(entry.first, None)
+
+    def _count_prefix(self, prefix: str, by: int) -> None:
+        length = len(prefix)
+        self._lengths[length] += by
+        if self._lengths[length] == max(by, 0):  # the first of its length, or the last
+            self._longest_first = sorted(+self._lengths, reverse=True)
 
     def contains(self, number: Number, now: float) -> str:
         """The entry that the number is under at `now` (Unix seconds), as text; "" if none."""
@@ -131,7 +148,7 @@ class NumberList:
             return number.e164
         if self._prefixes:
             digits = number.e164[1:]
-            for length in self._lengths:
+            for length in self._longest_first:
                 prefix = digits[:length]
                 if self._prefixes.get(prefix, 0.0) > now:
                     return f"+{prefix}*"
@@ -210,7 +227,8 @@ class NumberList:
         except Exception as error:  # pyroaring raises what it likes on damaged input
             raise ValueError(f"list {name}: the snapshot is damaged ({error})") from None
         result._until, result._prefixes, result._short = until, prefixes, short
-        result._lengths = sorted({len(prefix) for prefix in prefixes}, reverse=True)
+        for prefix in prefixes:
+            result._count_prefix(prefix, 1)
         result._ranges = {(first, last): expiry for first, last, expiry in ranges}
         result._starts = sorted(result._ranges)
         return result

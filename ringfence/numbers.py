@@ -20,18 +20,23 @@ ANONYMOUS_DIGITS = frozenset({"266696687", "2666966871"})
 """ "ANONYMOUS" spelt on a keypad, as some switches send a withheld number."""
 MAX_TEXT = 256
 
-_NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}", re.ASCII)
 _VISUAL = str.maketrans("", "", " \t-.()/\u00a0")
 _URI = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
 _ADDRESS = re.compile(r"<([^<>]*)>")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ENDED = re.compile(r"\+?\d+#", re.ASCII)
+"""Some telephones send the # that ends dialling."""
+SHORTEST = 7
+"""Digits. Fewer are no subscriber in any country, but a short code: 911, 112, 116117."""
 
 
 class Number(NamedTuple):
     """A number as rules see it.
 
-    `e164` is ``+12025550123``, or empty where the text is not a number that can exist there;
-    `key` its digits as an integer (0 without e164); `text` the canonical text for records:
-    the E.164 form, ``anonymous``, or the cleaned text as it came (a short code, a name).
+    `e164` is ``+12025550123``, or empty where the text has not the form of one; a NANP number
+    that nobody can have (``+11234567890``) keeps it, as callers do send such and lists name them.
+    `key` is its digits as an integer (0 without e164); `text` the canonical text for records:
+    the E.164 form, ``anonymous``, or the text as it came (a name, a short code without its +).
     """
 
     e164: str
@@ -48,7 +53,8 @@ class NumberPlan(NamedTuple):
 
     `country` is the ISO code that national numbers belong to, `international` and `national`
     the prefixes dialled before an international and a national number, `strip` a technical
-    prefix that this trunk puts in front of every called number.
+    prefix that this trunk puts in front of every called number. Where it cannot be one, because
+    fewer than three digits would be left, it is no prefix: ``911`` stays 911 behind a strip of 9.
     """
 
     country: str = "US"
@@ -63,7 +69,8 @@ DEFAULT_PLAN = NumberPlan()
 def bare(text: str) -> str:
     """The user part without dress: of ``"A" <sip:+1202;npdi@host>`` it is ``+1202``."""
     text = text[:MAX_TEXT].strip()
-    if match := _ADDRESS.search(text):
+    # The name in front is the caller's own text and may hold an address too.
+    if match := _ADDRESS.search(_QUOTED.sub("", text) if "<" in text else text):
         text = match.group(1).strip()
     if match := _URI.match(text):
         text = text[match.end() :]
@@ -71,21 +78,27 @@ def bare(text: str) -> str:
     return text.strip().strip("\"'").strip()
 
 
-@lru_cache(maxsize=65_536)
 def normalise(text: str, plan: NumberPlan = DEFAULT_PLAN) -> Number:
     """The number that `text` means on a trunk with this plan.
 
     National, ``+``, ``00``, ``011``, ``sip:`` and ``tel:`` forms and visual separators are
     understood, and the words and digits that stand for a withheld number. Never raises: what
-    is no number comes back with an empty `e164`. The cache is bounded, its keys are at most
-    `MAX_TEXT` characters as everything on a call's way.
+    is no number comes back with an empty `e164`.
     """
+    # Bounded before it is a key of the cache: strangers choose the text.
+    return _normalise(text if len(text) <= MAX_TEXT else text[:MAX_TEXT], plan)
+
+
+@lru_cache(maxsize=65_536)
+def _normalise(text: str, plan: NumberPlan) -> Number:
     user = bare(text)
     if user.lower() in ANONYMOUS_WORDS:
         return ANONYMOUS
     digits = user.translate(_VISUAL)
-    if plan.strip and digits.startswith(plan.strip):
-        digits = digits[len(plan.strip) :]
+    if digits.endswith("#") and _ENDED.fullmatch(digits):
+        digits = digits[:-1]
+    if plan.strip and digits.startswith(plan.strip) and len(digits) >= len(plan.strip) + 3:
+        user = digits = digits[len(plan.strip) :]
     plus = digits.startswith("+")
     digits = digits.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
@@ -94,17 +107,17 @@ def normalise(text: str, plan: NumberPlan = DEFAULT_PLAN) -> Number:
         return ANONYMOUS
     if not plus:
         for prefix in plan.international:
-            if digits.startswith(prefix) and len(digits) > len(prefix) + 6:
+            if digits.startswith(prefix) and len(digits) >= len(prefix) + SHORTEST:
                 return _international(digits[len(prefix) :])
         return _national(digits, plan)
     return _international(digits)
 
 
 def _international(digits: str) -> Number:
-    if len(digits) == 11 and digits[0] == "1" and _NANP.fullmatch(digits, 1):
-        return _number(digits)
-    # E.164 country codes start with 1-9; fewer than 7 digits is no subscriber anywhere
-    if not 7 <= len(digits) <= 15 or digits[0] == "0":
+    if len(digits) < SHORTEST:
+        return Number("", 0, digits)
+    # E.164: country codes start with 1-9, and there are at most 15 digits
+    if len(digits) > 15 or digits[0] == "0":
         return Number("", 0, "+" + digits[:32])
     return _number(digits)
 
@@ -116,6 +129,9 @@ def _national(digits: str, plan: NumberPlan) -> Number:
         if len(digits) == 10 and digits[0] != "0":
             return _number("1" + digits)
         return Number("", 0, digits[:32])
+    # In some countries 112 could be a subscriber to phonenumbers, and would lose its guard.
+    if len(digits) < SHORTEST:
+        return Number("", 0, digits)
     try:
         parsed = phonenumbers.parse(digits[:32], plan.country)
     except phonenumbers.NumberParseException:

@@ -6,6 +6,7 @@ one, so nothing here waits for anything.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,9 +17,10 @@ import structlog
 
 from ringfence.attestation import attest
 from ringfence.call import Call, CallAttempt
-from ringfence.numbers import ANONYMOUS, Number, normalise
+from ringfence.numbers import ANONYMOUS, DEFAULT_PLAN, Number, normalise
 from ringfence.rules import evaluate
 from ringfence.rules.emergency import emergency
+from ringfence.rules.match import Lists
 from ringfence.trunk import DEFAULT_TRUNK, Trunk
 from ringfence.verdict import Action, Reason, Verdict
 from ringfence.world import World
@@ -74,15 +76,17 @@ class Screener:
         now = self._clock()
         call = None
         trunk = DEFAULT_TRUNK
+        lists: Lists = {}
         try:
             world = self._world()
             trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
+            lists = world.lists
             call = call_of(attempt, trunk)
             verdict = evaluate(world.rules, call, world.lists, now, monitor=self._monitor)
         except Exception as error:
             # The one broad except on a call's way: a fault of ours is never the caller's.
             log.exception("screening failed", trunk=attempt.trunk, uniqueid=attempt.uniqueid)
-            verdict = self._failed(attempt, trunk, error)
+            verdict = self._failed(attempt, trunk, lists, now, error)
         return Screened(
             id=self._new_id(now),
             at=now,
@@ -93,10 +97,12 @@ class Screener:
             took=self._timer() - began,
         )
 
-    def _failed(self, attempt: CallAttempt, trunk: Trunk, error: Exception) -> Verdict:
+    def _failed(
+        self, attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float, error: Exception
+    ) -> Verdict:
         detail = f"{type(error).__name__}: {error}"[:200]
         closed = (trunk.fail or self._fail) == "closed"
-        if closed and not _is_emergency(attempt):
+        if closed and not _is_emergency(attempt, trunk, lists, now):
             return Verdict(
                 action=Action.BLOCK, reason=Reason.FAIL_CLOSED, sip=FAIL_CLOSED_SIP, detail=detail
             )
@@ -119,9 +125,19 @@ def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
     )
 
 
-def _is_emergency(attempt: CallAttempt) -> bool:
-    called = normalise(attempt.called)
-    return bool(emergency(Call(called=called, caller=ANONYMOUS), {}, 0.0))
+def _is_emergency(attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float) -> bool:
+    # The trunk's settings may not be known here, or be what failed.
+    for plan in (trunk.plan, DEFAULT_PLAN):
+        call = Call(
+            called=normalise(attempt.called, plan),
+            caller=normalise(attempt.caller, plan._replace(strip="")),
+        )
+        if emergency(call, {}, now):
+            return True
+        with contextlib.suppress(Exception):  # the lists may be what failed, too
+            if emergency(call, lists, now):
+                return True
+    return False
 
 
 def call_id(now: float) -> str:

@@ -6,8 +6,10 @@ import re
 from typing import Literal
 
 import msgspec
+import phonenumbers
 
 from ringfence.numbers import NumberPlan
+from ringfence.repeated import refuse_repeated_names
 
 MAX_TRUNK_BYTES = 65_536
 TRUNK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,79}", re.ASCII)
@@ -51,10 +53,11 @@ def decode_trunk(name: str, text: bytes | str) -> Trunk:
         raise ValueError(f"larger than {MAX_TRUNK_BYTES} bytes")
     try:
         trunk = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse_repeated_names(text)
+    except (ValueError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())[:300]) from None
-    if not re.fullmatch(r"[A-Za-z]{2}", trunk.country):
-        raise ValueError("country is an ISO code of two letters, such as US")
+    if trunk.country.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("country is an ISO code of two letters, such as US or GB")
     for prefix in (*trunk.international, trunk.national, trunk.strip):
         if not re.fullmatch(r"\+?[0-9*#]{0,12}", prefix):
             raise ValueError("international, national and strip are up to 12 dialled digits")

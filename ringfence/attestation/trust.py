@@ -16,20 +16,39 @@ if TYPE_CHECKING:
     from ringfence.call import CallAttempt
     from ringfence.trunk import Trunk
 
-# verstat=TN-Validation-Passed in a PAI, From or tel URI; X-Twilio-VerStat has the level behind.
-# -Diverted and -Passthrough may follow.
-_VERSTAT = re.compile(
-    r"\b(?P<no>No-TN-Validation)|\bTN-Validation-(?P<how>Passed|Failed)(?:-(?P<level>[ABC]))?\b",
-    re.IGNORECASE,
+# X-Twilio-VerStat is one such value; PAI, From and tel URIs have it as a parameter. Behind it, or
+# behind the level, may stand -Diverted or -Passthrough.
+_VALUE = (
+    r"(?P<value>(?P<no>No-TN-Validation)"
+    r"|TN-Validation-(?P<how>Passed|Failed)(?:-(?P<level>[ABC]))?(?:-(?:Diverted|Passthrough))*)"
 )
+_VERSTAT = re.compile(_VALUE, re.IGNORECASE)
+_PARAMETER = re.compile(rf";\s*verstat\s*=\s*{_VALUE}(?![\w-])", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ADDRESS = re.compile(r"<[^<>]*>")
 _ORIGID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
-_VERSTAT_HEADERS = ("x-twilio-verstat", "p-asserted-identity", "from")
+_VERSTAT_HEADER = "x-twilio-verstat"
+_ADDRESS_HEADERS = ("p-asserted-identity", "from")
+_LEVEL_HEADERS = ("p-attestation-indicator", "attestation-info")
 _ORIGID_HEADERS = ("p-origination-id", "origination-id")
+_PLIVO_HEADER = "x-plivo-stir-verification"
+# By Plivo's own account "Verified" is A, and "Not Verified" is B, C, failed or unsigned: no word
+# that a call could be called forged for.
 _PLIVO = {
-    "verified": Verification.PASSED,
-    "not verified": Verification.FAILED,
-    "not applicable": Verification.NONE,
+    "verified": Attestation(Level.A, Verification.PASSED, _PLIVO_HEADER),
+    "not verified": Attestation(origin=_PLIVO_HEADER, detail="Not Verified"),
+    "not applicable": Attestation(origin=_PLIVO_HEADER, detail="Not Applicable"),
 }
+
+# STIR_SHAKEN(n,verify_result), lower case: the second word of each pair is Asterisk's before 18.
+_SUCCESS = frozenset({"success", "verification passed"})
+_NOTHING_CHECKED = frozenset(
+    {
+        *("missing_identity_hdr", "verification not present"),
+        # faults of ours, and no fault of the caller's
+        *("disabled", "invalid_arguments", "internal_error"),
+    }
+)
 
 
 def attest(attempt: CallAttempt, trunk: Trunk) -> Attestation:
@@ -48,11 +67,17 @@ def _by_asterisk(attempt: CallAttempt) -> Attestation | None:
         return None
     # A call may carry several tokens: one that verified counts, and a failed token's level never.
     for result, level in attempt.stir_shaken:
-        if result == "passed" and level in ("A", "B", "C"):
+        if result.lower() in _SUCCESS and level in ("A", "B", "C"):
             return Attestation(Level(level), Verification.PASSED, "asterisk")
-    result = attempt.stir_shaken[0][0]
-    if result in ("verify_identity_header_missing", "missing_identity_hdr", "identity_not_found"):
+    result, level = attempt.stir_shaken[0]
+    if result.lower() in _NOTHING_CHECKED:
         return None
+    if result.lower() == "invalid_or_no_callerid":
+        # A caller without a number: no token can be about it, so nothing was shown to be wrong.
+        return Attestation(origin="asterisk", detail=result)
+    if result.lower() in _SUCCESS:
+        # RFC 8588 section 4 knows A, B and C only.
+        result = f"verified, but with the level {level[:8]!r}"
     return Attestation(Level.NONE, Verification.FAILED, "asterisk", result[:64])
 
 
@@ -78,24 +103,38 @@ def _claims(attempt: CallAttempt, trunk: Trunk) -> Iterator[Attestation]:
     headers = attempt.headers
     if not headers:
         return
-    for name in _VERSTAT_HEADERS:
-        match = _VERSTAT.search(headers.get(name, ""))
-        if not match:
-            continue
-        if match["no"]:
-            yield Attestation(origin=name, detail=match[0])
-        elif match["how"].lower() == "failed":
-            yield Attestation(Level.NONE, Verification.FAILED, name, match[0])
-        else:
-            level = match["level"].upper() if match["level"] else trunk.verstat_passed
-            yield Attestation(Level(level), Verification.PASSED, name, match[0])
-    indicator = headers.get("p-attestation-indicator", "").strip().upper()
-    if indicator in ("A", "B", "C"):
-        yield Attestation(Level(indicator), Verification.PASSED, "p-attestation-indicator")
-    plivo = _PLIVO.get(headers.get("x-plivo-stir-verification", "").strip().lower())
+    if match := _VERSTAT.fullmatch(headers.get(_VERSTAT_HEADER, "").strip()):
+        yield _verstat(_VERSTAT_HEADER, match, trunk)
+    for name in _ADDRESS_HEADERS:
+        for match in _PARAMETER.finditer(_addresses(headers.get(name, ""))):
+            yield _verstat(name, match, trunk)
+    for name in _LEVEL_HEADERS:
+        indicator = headers.get(name, "").strip().upper()
+        if indicator in ("A", "B", "C"):
+            yield Attestation(Level(indicator), Verification.PASSED, name)
+    plivo = _PLIVO.get(headers.get(_PLIVO_HEADER, "").strip().lower())
     if plivo is not None:
-        level = Level(trunk.verstat_passed) if plivo is Verification.PASSED else Level.NONE
-        yield Attestation(level, plivo, "x-plivo-stir-verification")
+        yield plivo
+
+
+def _verstat(name: str, match: re.Match[str], trunk: Trunk) -> Attestation:
+    if match["no"]:
+        return Attestation(origin=name, detail=match["value"])
+    if match["how"].lower() == "failed":
+        return Attestation(Level.NONE, Verification.FAILED, name, match["value"])
+    level = match["level"].upper() if match["level"] else trunk.verstat_passed
+    return Attestation(Level(level), Verification.PASSED, name, match["value"])
+
+
+def _addresses(header: str) -> str:
+    """The URIs in a PAI or From. The name in front of one is the caller's own text, in which
+    anyone may write ``;verstat=TN-Validation-Passed-A``."""
+    if "verstat" not in header.lower():
+        return ""
+    rest = _QUOTED.sub("", header)
+    if '"' in rest:
+        return ""  # a name without an end: nothing tells where the caller's own text stops
+    return " ".join(_ADDRESS.findall(rest)) if "<" in rest else rest
 
 
 def _origid(attempt: CallAttempt) -> str:

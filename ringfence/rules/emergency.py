@@ -13,7 +13,9 @@ PUBLIC_SAFETY_LIST = "public-safety"
 """Callers that are never blocked: answering points, government emergency numbers."""
 
 # 911, its test number 933 (with or without the country code), 112, and RFC 5031's service URN
-_EMERGENCY = re.compile(r"\+?(?:1?(?:911|933)|112)|urn:service:sos(?:\..*)?", re.ASCII)
+_EMERGENCY = re.compile(
+    r"\+?(?:1?(?:911|933)|112)|urn:service:sos(?:\..*)?", re.ASCII | re.IGNORECASE
+)
 
 
 def emergency(call: Call, lists: Lists, now: float) -> str:

@@ -115,7 +115,10 @@ def _trunk_value(field: str, text: str) -> Compiled:
         return Compiled(
             lambda call, lists, now: text if call.trunk == text else "", Key("trunk", Entry(text))
         )
-    pattern = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", text)))
+    first, *middle, last = (re.escape(part) for part in re.split(r"\*+", text))
+    # Atomic groups: each part is taken where it first stands, so no name makes the search go back.
+    inner = "".join(f"(?>.*?{part})" for part in middle)
+    pattern = re.compile(f"{first}{inner}.*{last}", re.DOTALL)
     return Compiled(
         lambda call, lists, now: f"{text} ({call.trunk})" if pattern.fullmatch(call.trunk) else ""
     )
@@ -135,6 +138,9 @@ def _from_network(network: IPv4Network | IPv6Network, text: str) -> Condition:
             address = ip_address(call.source_ip)
         except ValueError:
             return ""
+        # A listener for both families sees IPv4 peers as ::ffff:192.0.2.1.
+        if address.version == 6 and address.ipv4_mapped and network.version == 4:
+            address = address.ipv4_mapped
         return f"{text} ({address})" if address in network else ""
 
     return test

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ringfence.repeated import refuse_repeated_names
 from ringfence.verdict import Action, Basis
 
 RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -21,9 +22,11 @@ DEFAULT_LABEL = "SPAM?"
 
 Value = Annotated[str, Meta(min_length=1, max_length=200)]
 Values = Value | Annotated[tuple[Value, ...], Meta(min_length=1, max_length=1000)]
-# What goes into the dialplan is bounded to characters that mean nothing there.
-Prompt = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_/.-]{0,127}$")]
-Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ?!*#:._+\[\]-]{1,32}$")]
+# What goes into the dialplan is bounded to characters that mean nothing there. An open bracket
+# would take MSet's commas in, so brackets come in pairs; $ would let a newline through at the end.
+Prompt = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_/.-]{0,127}\Z")]
+_LABEL = r"[A-Za-z0-9 ?!*#:._+-]"
+Label = Annotated[str, Meta(pattern=rf"^(?:{_LABEL}|\[{_LABEL}*\])+\Z", max_length=32)]
 
 
 class RuleRefused(ValueError):  # noqa: N818 - the field's word: a rule is refused
@@ -90,7 +93,8 @@ def decode_rule(rule_id: str, text: bytes | str) -> Rule:
         )
     try:
         rule = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        refuse_repeated_names(text)
+    except (ValueError, RecursionError) as error:
         raise RuleRefused(rule_id, _in_one_line(error)) from None
     if rule.id not in ("", rule_id):
         raise RuleRefused(rule_id, f"its own id says {rule.id[:64]!r}: make both the same")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from demo.stage import Stage
 
+from demo.stage import Stage
 from lab import CallResult
 
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """Asterisk, Ringfence with both doors, and an embedded Valkey, all real and running."""
-    with Stage(globals={"RINGFENCE_HEADERS": HEADERS}, purpose="tests") as running:
+    with Stage(
+        globals={"RINGFENCE_HEADERS": HEADERS},
+        set_var={"customer": {"RINGFENCE_FAIL": "closed"}},
+        purpose="tests",
+    ) as running:
         running.ringfence.start()
         yield running
 
@@ -58,24 +61,3 @@ async def rule(stage: Stage) -> AsyncIterator[Callable[..., None]]:
     yield add
     for rule_id in added:
         stage.ringfence.cli("rule", "remove", rule_id, check=False)
-
-
-def record_of(stage: Stage, result: CallResult) -> dict[str, Any]:
-    """The call log's record of a call that was placed, as soon as it is there."""
-    found: list[dict[str, Any]] = []
-
-    def there() -> bool:
-        records = stage.ringfence.cli_json("calls", "--limit", "50", check=False) or []
-        found[:] = [record for record in records if record.get("sip_call_id") == result.call_id]
-        return bool(found)
-
-    stage.ringfence.wait_until(there, f"the record of {result.call_id}")
-    return found[0]
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Poll until `condition` holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"{what}: not within {seconds} s"
-        time.sleep(0.02)

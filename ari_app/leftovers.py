@@ -1,0 +1,72 @@
+"""Finds the calls that wait in the application although nobody heard of them; judges none.
+
+After a cut connection Asterisk keeps them there, and their StasisStart is not sent again: what
+they brought is read from the channel variables that the dialplan set (dialplan/README.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Container
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from ari_app.events import Channel
+from ari_app.rest import AriUnreachable, Rest, path_of
+from ringfence.answer import VERDICT_VARIABLE
+
+log = structlog.get_logger(__name__)
+
+FACTS_VARIABLE = "RINGFENCE_FACTS"
+PATIENCE = 1.0
+"""Seconds for each request."""
+
+
+class Leftover(NamedTuple):
+    """A waiting call; `judged` where it has its verdict and only its release was lost."""
+
+    channel: Channel
+    facts: str
+    judged: bool
+
+
+class _Application(msgspec.Struct):
+    channel_ids: tuple[str, ...] = ()
+
+
+class _Value(msgspec.Struct):
+    value: str = ""
+
+
+async def left_waiting(rest: Rest, app: str, known: Container[str]) -> AsyncIterator[Leftover]:
+    """The calls that wait in `app` and are not `known`. A call that goes meanwhile is left out."""
+    body = await _get(rest, path_of("applications", app))
+    waiting = msgspec.json.decode(body, type=_Application).channel_ids if body else ()
+    waiting = tuple(channel for channel in waiting if channel not in known)
+    if waiting:
+        log.info("calls found waiting in the ARI application", calls=len(waiting))
+    for identity in waiting:
+        body = await _get(rest, path_of("channels", identity))
+        if not body:
+            continue
+        channel = msgspec.json.decode(body, type=Channel)
+        if await _variable(rest, identity, VERDICT_VARIABLE):
+            yield Leftover(channel, "", judged=True)
+        else:
+            yield Leftover(channel, await _variable(rest, identity, FACTS_VARIABLE), judged=False)
+
+
+async def _variable(rest: Rest, channel: str, name: str) -> str:
+    body = await _get(rest, path_of("channels", channel, "variable"), {"variable": name})
+    return msgspec.json.decode(body, type=_Value).value if body else ""
+
+
+async def _get(rest: Rest, path: str, params: dict[str, str] | None = None) -> bytes:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            reply = await rest.request("GET", path, params or {})
+    except (AriUnreachable, TimeoutError):
+        return b""
+    return reply.body if reply.ok else b""

@@ -1,0 +1,83 @@
+"""Tells Asterisk a verdict, request by request; judges nothing and knows no call but its channel.
+
+What the dialplan does with it is in dialplan/ringfence.conf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ari_app.client import AriClient
+from ari_app.rest import Reply, Rest, path_of
+from ari_app.treatments import PATIENCE, Intercepts
+from ringfence.answer import (
+    CONTEXT,
+    PASS_EXTENSION,
+    VERDICT_EXTENSION,
+    VERDICT_VARIABLE,
+    assignments,
+)
+from ringfence.screening import Screened
+from ringfence.verdict import Action, Reason
+
+PROMPT_MARGIN = 5.0
+"""Seconds that the dialplan waits beyond the longest prompt."""
+
+
+class Verdicts:
+    """The requests of each verdict. All raise AriUnreachable."""
+
+    def __init__(self, client: AriClient, intercepts: Intercepts, prompt_limit: float) -> None:
+        self._client = client
+        self._intercepts = intercepts
+        self._wait = f"{prompt_limit + PROMPT_MARGIN:.3f}"
+
+    async def tell(self, screened: Screened, channel: str) -> Reply:
+        """The verdict to Asterisk; for an intercept, what comes before its prompt.
+
+        Safe to repeat where the first try broke off. The caller bounds the wait.
+        """
+        verdict, rest = screened.verdict, self._client.rest
+        if verdict.action is Action.ALLOW and verdict.reason is Reason.NO_RULE:
+            return await _send_on(rest, channel, f"{PASS_EXTENSION}{screened.id}")
+        if verdict.action is Action.INTERCEPT:
+            reply = await _set(rest, channel, "TIMEOUT(absolute)", self._wait)
+            if not reply.ok:
+                return reply
+            # Before the prompt, so that the dialplan finds the verdict on the channel should this
+            # process end in the middle. It then only rejects: the prompt is played from here.
+            verdict = msgspec.structs.replace(verdict, prompt="")
+        reply = await _set(rest, channel, VERDICT_VARIABLE, assignments(verdict, screened.id))
+        if not reply.ok or verdict.action is Action.INTERCEPT:
+            return reply
+        return await _send_on(rest, channel, VERDICT_EXTENSION)
+
+    async def intercept(self, screened: Screened, channel: str) -> Reply:
+        """The prompt to its end, then the rejection. TimeoutError where Asterisk is silent."""
+        name = f"ringfence-{screened.id}"
+        await self._intercepts.play(self._client.rest, channel, screened.verdict.prompt, name)
+        return await self.release(channel)
+
+    async def release(self, channel: str) -> Reply:
+        """Send on a channel that has its verdict in its variable.
+
+        Over HTTP in any case: the WebSocket may have been cut, or closed at shutdown.
+        """
+        async with asyncio.timeout(PATIENCE):
+            return await _send_on(self._client.http, channel, VERDICT_EXTENSION)
+
+
+async def _set(rest: Rest, channel: str, name: str, value: str) -> Reply:
+    return await rest.request(
+        "POST", path_of("channels", channel, "variable"), {"variable": name, "value": value}
+    )
+
+
+async def _send_on(rest: Rest, channel: str, extension: str) -> Reply:
+    return await rest.request(
+        "POST",
+        path_of("channels", channel, "continue"),
+        {"context": CONTEXT, "extension": extension, "priority": "1"},
+    )

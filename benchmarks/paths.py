@@ -1,0 +1,91 @@
+"""Owns the measured ways from INVITE to final response, as trunks and dialplan; places no call.
+
+Each way has a trunk and a context of its own, so that all run the same extension for the same
+numbers. Each ends in the same step, a rejection, so that what lies before it is all that differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.ruleset import blocked_callers, passing_callers
+from lab import Trunk
+
+QUIET_LOGGER = """\
+; The lab writes every dialplan step to a file, which would be measured with it.
+[general]
+[logfiles]
+messages.log => notice,warning,error
+"""
+EMPTY_AGI_PORT = 4574
+EMPTY_APP = "bench-empty"
+CALLED = "12025550123"
+PASSED, BLOCKED, UNSCREENED = 603, 607, 480
+"""Final responses: of the dialplan behind, of the blocking rules, of a call that failed open."""
+_END = f'PJSIPHangup(${{IF($["${{RINGFENCE_REASON}}" = "fail-open"]?{UNSCREENED}:{PASSED})}})'
+
+
+class Way(NamedTuple):
+    """One measured way. `floor` names the way it is compared with; `bar` is design's ratio."""
+
+    name: str
+    title: str
+    trunk: str
+    steps: tuple[str, ...]
+    floor: str = ""
+    bar: float = 0.0
+    blocked: bool = False
+    door: str = ""
+
+    @property
+    def expected(self) -> int:
+        """The final response of a call that went this way as it should."""
+        return BLOCKED if self.blocked else PASSED
+
+    def callers(self, listed: int) -> tuple[str, ...]:
+        """Numbers that this way's calls come from, where so many are listed."""
+        return blocked_callers(listed) if self.blocked else passing_callers()
+
+
+_SCREEN = "Gosub(ringfence,screen,1(${EXTEN}))"
+
+
+def ways(asterisk: str) -> Sequence[Way]:
+    """All ways, in the order of a round."""
+    agi = f"AGI(agi://{asterisk}:{EMPTY_AGI_PORT}/set)"
+    stasis = f"Stasis({EMPTY_APP})"
+    return (
+        Way("none", "no screening", "bench-none", ()),
+        Way("empty-agi", "empty FastAGI", "bench-empty-agi", (agi,), "none"),
+        Way("agi", "Ringfence, FastAGI, allowed", "bench-agi", (_SCREEN,), "empty-agi", 1.15,
+            door="agi"),
+        Way("agi-blocked", "Ringfence, FastAGI, blocked", "bench-agi", (_SCREEN,), "empty-agi",
+            blocked=True, door="agi"),
+        Way("empty-ari", "empty ARI application", "bench-empty-ari", (stasis,), "none"),
+        Way("ari", "Ringfence, ARI, allowed", "bench-ari", (_SCREEN,), "empty-ari", 1.15,
+            door="ari"),
+        Way("ari-blocked", "Ringfence, ARI, blocked", "bench-ari", (_SCREEN,), "empty-ari",
+            blocked=True, door="ari"),
+    )  # fmt: skip
+
+
+def trunks(all_ways: Sequence[Way]) -> Sequence[Trunk]:
+    """A trunk per context, at addresses that the lab's own trunks leave free."""
+    names = dict.fromkeys(way.trunk for way in all_ways)
+    return [Trunk(name, 40 + at, name, trusted=True) for at, name in enumerate(names)]
+
+
+def trunk_variables(all_ways: Sequence[Way]) -> Mapping[str, Mapping[str, str]]:
+    """Which door a trunk's calls take."""
+    return {way.trunk: {"RINGFENCE_DOOR": way.door} for way in all_ways if way.door}
+
+
+def dialplan(all_ways: Sequence[Way]) -> str:
+    """One context per trunk."""
+    lines = []
+    for trunk, way in {way.trunk: way for way in all_ways}.items():
+        first, *rest = (*way.steps, _END)
+        lines += [f"[{trunk}]", f"exten => _[+0-9].,1,{first}"]
+        lines += [f" same => n,{step}" for step in rest]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,198 @@
+"""The record of one call: every field that a traceback or a blocked-calls list must have.
+
+Owns the record's JSON and the one log line of a call; knows nothing of where records are kept.
+What is asked for, by whom: 47 CFR 64.1200(n)(1) (traceback), (k)(8) and (k)(10) (redress).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import msgspec
+
+from ringfence.screening import Screened
+from ringfence.verdict import Noted
+
+MAX_RECORD = 65_536
+"""Bytes of one record. Asterisk's own arguments stay far below; ARI's JSON need not."""
+
+_IDENTITY = re.compile(r"identity[-._]?\d*", re.ASCII)
+_encoder = msgspec.json.Encoder()
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One call as it came, what was decided and why; a field without a value is left out.
+
+    `caller`, `called` and the headers are as the trunk wrote them, `caller_e164` and
+    `called_e164` as rules saw them. `time` is UTC to the millisecond, at the door. `outcome` is
+    the door's word on what became of the verdict: ``applied``, ``hung-up``, ``late``. `headers`
+    holds what the dialplan read besides those that have a field. `cut` says that header fields
+    were left out because the record would have been too large.
+    """
+
+    id: str
+    time: str
+    outcome: str = ""
+    door: str = ""
+    worker: str = ""
+    uniqueid: str = ""
+    channel: str = ""
+
+    trunk: str = ""
+    source: str = ""
+    sip_call_id: str = ""
+    caller: str = ""
+    caller_e164: str = ""
+    caller_name: str = ""
+    presentation: str = ""
+    anonymous: bool = False
+    called: str = ""
+    called_e164: str = ""
+    sip_from: str = msgspec.field(default="", name="from")
+    pai: str = ""
+    diversion: str = ""
+    identity: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    cut: bool = False
+
+    attestation: str = "none"
+    verification: str = "none"
+    attestation_origin: str = ""
+    attestation_detail: str = ""
+    origid: str = ""
+    stir_shaken: tuple[tuple[str, str], ...] = ()
+
+    action: str = ""
+    reason: str = ""
+    rule: str = ""
+    basis: str = ""
+    sip: int = 0
+    label: str = ""
+    prompt: str = ""
+    detail: str = ""
+    matched: tuple[str, ...] = ()
+    noted: tuple[Noted, ...] = ()
+    ms: float = 0.0
+
+
+_decoder = msgspec.json.Decoder(CallRecord)
+
+
+def utc_text(at: float) -> str:
+    """``2026-11-21T18:51:08.123Z``: sorts as text, and says its zone."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
+    """Everything that is known of a call when its door is done with it."""
+    attempt, call, verdict = screened.attempt, screened.call, screened.verdict
+    headers = dict(attempt.headers)
+    identity = tuple(headers.pop(name) for name in sorted(headers) if _IDENTITY.fullmatch(name))
+    record = CallRecord(
+        id=screened.id,
+        time=utc_text(screened.at),
+        outcome=outcome,
+        door=screened.door,
+        worker=worker,
+        uniqueid=attempt.uniqueid,
+        channel=attempt.channel,
+        trunk=attempt.trunk,
+        source=attempt.source,
+        sip_call_id=attempt.sip_call_id,
+        caller=attempt.caller,
+        caller_name=attempt.caller_name,
+        presentation=attempt.presentation,
+        called=attempt.called,
+        sip_from=headers.pop("from", ""),
+        pai=headers.pop("p-asserted-identity", ""),
+        diversion=headers.pop("diversion", ""),
+        identity=identity,
+        headers=headers,
+        stir_shaken=attempt.stir_shaken,
+        action=verdict.action.value,
+        reason=verdict.reason.value,
+        rule=verdict.rule,
+        basis=verdict.basis,
+        sip=verdict.sip,
+        label=verdict.label,
+        prompt=verdict.prompt,
+        detail=verdict.detail,
+        matched=verdict.matched,
+        noted=verdict.noted,
+        ms=round(screened.took * 1000, 3),
+    )
+    if call is None:
+        return record
+    attestation = call.attestation
+    return msgspec.structs.replace(
+        record,
+        caller_e164=call.caller.e164,
+        anonymous=call.caller.anonymous,
+        called_e164=call.called.e164,
+        attestation=attestation.level.value,
+        verification=attestation.verification.value,
+        attestation_origin=attestation.origin,
+        attestation_detail=attestation.detail,
+        origid=attestation.origid,
+    )
+
+
+def encode_record(record: CallRecord) -> bytes:
+    """One line of JSON of at most `MAX_RECORD` bytes, without a line break in it."""
+    data = _encoder.encode(record)
+    if len(data) <= MAX_RECORD:
+        return data
+    # Headers are the only part without a count of their own; what was decided stays whole.
+    small = msgspec.structs.replace(
+        record,
+        headers={},
+        identity=tuple(text[:2_048] for text in record.identity[:4]),
+        matched=tuple(text[:256] for text in record.matched[:16]),
+        noted=record.noted[:64],
+        cut=True,
+    )
+    data = _encoder.encode(small)
+    if len(data) > MAX_RECORD:
+        raise ValueError(f"call record {record.id}: {len(data)} bytes even without its headers")
+    return data
+
+
+def decode_record(data: bytes) -> CallRecord:
+    """The record in `data`; ValueError in one line where it is none."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())[:300]) from None
+
+
+def log_line(record: CallRecord, *, mask: bool = False) -> dict[str, object]:
+    """The fields of a call's one INFO line; with `mask`, no caller can be told from it."""
+    caller = record.caller_e164 or ("anonymous" if record.anonymous else record.caller)
+    fields: dict[str, object] = {
+        "id": record.id,
+        "action": record.action,
+        "reason": record.reason,
+        "rule": record.rule,
+        "sip": record.sip,
+        "trunk": record.trunk,
+        "caller": mask_number(caller) if mask else caller[:64],
+        "called": (record.called_e164 or record.called)[:64],
+        "attestation": record.attestation,
+        "noted": ",".join(note.rule for note in record.noted),
+        "outcome": record.outcome,
+        "door": record.door,
+        "uniqueid": record.uniqueid,
+        "sip_call_id": record.sip_call_id,
+        "ms": record.ms,
+    }
+    return {name: value for name, value in fields.items() if value or name == "ms"}
+
+
+def mask_number(text: str) -> str:
+    """``+1202555****``: enough to see a campaign, too little to see who called."""
+    if text == "anonymous" or not text:
+        return text
+    if len(text) >= 7 and text.removeprefix("+").isdigit():
+        return text[:-4] + "****"
+    return "****"

@@ -1,0 +1,190 @@
+"""`ringfence check`: what would happen to a call and why, by the rules as they are in Redis."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from ringfence.attestation import Attestation, Level, Verification
+from ringfence.call import Call, CallAttempt
+from ringfence.cli.invocation import Command, Invocation, print_json
+from ringfence.cli.membership import find_in_list
+from ringfence.cli.output import print_details, print_table
+from ringfence.cli.rule_views import read_rule
+from ringfence.cli.session import Store, open_store, run
+from ringfence.lists import NumberList
+from ringfence.rules import Step, compile_rules, evaluate, explain
+from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
+from ringfence.screening import call_of
+from ringfence.trunk import DEFAULT_TRUNK, decode_trunk
+from ringfence.verdict import Verdict
+from ringfence.world import World
+
+SHORT = 40
+"""With more rules than this only those are shown that have something to do with the call."""
+
+
+class Answer(NamedTuple):
+    """The verdict with all that led to it."""
+
+    call: Call
+    verdict: Verdict
+    steps: list[Step]
+    notes: list[str]
+
+
+@click.command("check", cls=Command)
+@click.option(
+    "--caller", default="", metavar="NUMBER", help="As the trunk writes it; none: anonymous."
+)
+@click.option("--called", default="", metavar="NUMBER", help="As the trunk writes it.")
+@click.option("--trunk", default="", metavar="NAME", help="The PJSIP endpoint it comes from.")
+@click.option("--source-ip", default="", metavar="ADDRESS")
+@click.option("--name", "caller_name", default="", help="The caller's name.")
+@click.option("--attestation", type=click.Choice([str(level) for level in Level]))
+@click.option("--verification", type=click.Choice([str(each) for each in Verification]))
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Every rule, also of many.")
+@click.pass_obj
+def command(invocation: Invocation, /, everything: bool, **facts: Any) -> None:
+    """What would happen to this call, and why, rule by rule. Nothing is placed or recorded.
+
+    Without --attestation the call is unsigned; a level means that its signature held.
+
+    \b
+    Example:
+      ringfence check --caller +19005550100 --called +12025550123 --trunk carrier-a
+    """
+    attempt = _attempt(facts)
+    attestation = _attestation(facts["attestation"], facts["verification"])
+
+    async def work() -> Answer:
+        async with open_store(invocation.settings) as store:
+            return await _answer(
+                store, attempt, attestation, monitor=invocation.settings.screening.monitor
+            )
+
+    answer = run(work())
+    if invocation.json:
+        print_json(_document(answer))
+    else:
+        _print(answer, everything=everything)
+
+
+def _attempt(facts: dict[str, Any]) -> CallAttempt:
+    headers = {}
+    for header in facts["headers"]:
+        name, colon, value = header.partition(":")
+        if not colon:
+            raise click.UsageError(f"--header {header!r}: write 'NAME: VALUE'")
+        headers[name.strip().lower()] = value.strip()
+    return CallAttempt(
+        caller=facts["caller"],
+        called=facts["called"],
+        trunk=facts["trunk"],
+        source=facts["source_ip"],
+        caller_name=facts["caller_name"],
+        headers=headers,
+    )
+
+
+def _attestation(level: str | None, verification: str | None) -> Attestation | None:
+    if level is None and verification is None:
+        return None
+    signed = level not in (None, "none")
+    held = Verification(verification or ("passed" if signed else "none"))
+    if signed and held is not Verification.PASSED:
+        raise click.UsageError(
+            f"a call whose verification is {held} has no level: leave out --attestation {level}"
+        )
+    return Attestation(Level(level or "none"), held, "the command line")
+
+
+async def _answer(
+    store: Store, attempt: CallAttempt, attestation: Attestation | None, *, monitor: bool
+) -> Answer:
+    now = time.time()
+    notes: list[str] = []
+    world = await _world(store, attempt, now, notes)
+    call = call_of(attempt, world.trunks.get(attempt.trunk, DEFAULT_TRUNK))
+    if attestation:
+        call = msgspec.structs.replace(call, attestation=attestation)
+    verdict = evaluate(world.rules, call, world.lists, now, monitor=monitor)
+    steps = explain(world.rules, call, world.lists, now, monitor=monitor)
+    if monitor:
+        notes.append("screening.monitor is on: every rule only notes")
+    return Answer(call, verdict, steps, notes)
+
+
+async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str]) -> World:
+    shown = [read_rule(*item) for item in (await store.reader.rules()).items()]
+    notes += [f"rule {s.id} is refused and left out: {s.refused}" for s in shown if not s.rule]
+    book = compile_rules(s.rule for s in shown if s.rule)
+    trunks = {}
+    if text := (await store.reader.trunks()).get(attempt.trunk):
+        try:
+            trunks[attempt.trunk] = decode_trunk(attempt.trunk, text)
+        except ValueError as error:
+            notes.append(f"trunk {attempt.trunk} is refused, the defaults are taken: {error}")
+    call = call_of(attempt, trunks.get(attempt.trunk, DEFAULT_TRUNK))
+    lists = {}
+    for name in sorted(book.list_names | {EMERGENCY_LIST, PUBLIC_SAFETY_LIST}):
+        # only what this call meets is fetched: a list may have millions of entries
+        numbers = lists[name] = NumberList(name)
+        for number in (call.caller, call.called):
+            if found := await find_in_list(store, name, number, now):
+                numbers.add(found.entry, found.expires)
+        if name in book.list_names and not len(numbers) and not await store.reader.list_size(name):
+            notes.append(f"there is no list {name}, which a rule names")
+    return World(book, lists, trunks)
+
+
+def _print(answer: Answer, *, everything: bool) -> None:
+    call, verdict = answer.call, answer.verdict
+    attestation = call.attestation
+    signed = f"{attestation.level} {attestation.verification}"
+    print_details([
+        ("verdict", str(verdict.action)),
+        ("SIP", str(verdict.sip or "")),
+        ("prompt", verdict.prompt),
+        ("label", verdict.label),
+        ("reason", str(verdict.reason)),
+        ("rule", verdict.rule),
+        ("because", ", ".join(verdict.matched)),
+        ("caller", call.caller.text or "(none)"),
+        ("called", call.called.text or "(none)"),
+        ("trunk", call.trunk),
+        ("attestation", f"{signed} {attestation.detail}".strip()),
+    ])  # fmt: skip
+    for note in answer.notes:
+        click.echo(f"note: {note}", err=True)
+    steps = answer.steps
+    if len(steps) > SHORT and not everything:
+        steps = [step for step in steps if step.outcome in ("matched", "noted")]
+    if answer.steps:
+        click.echo()
+        print_table(
+            ("rule", "action", "outcome", "why"),
+            ((s.rule, s.action, s.outcome, s.why) for s in steps),
+            wide="why",
+        )
+    if len(steps) < len(answer.steps):
+        click.echo(f"{len(answer.steps) - len(steps)} more rules; --all shows them", err=True)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    return {
+        "verdict": msgspec.to_builtins(answer.verdict),
+        "call": {
+            "caller": answer.call.caller.text,
+            "called": answer.call.called.text,
+            "trunk": answer.call.trunk,
+            "source_ip": answer.call.source_ip,
+            "attestation": msgspec.to_builtins(answer.call.attestation),
+        },
+        "steps": msgspec.to_builtins(answer.steps),
+        "notes": answer.notes,
+    }

@@ -1,0 +1,206 @@
+"""`ringfence list`: number lists in Redis, which rules name as @NAME."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import click
+
+from ringfence.cli.invocation import Group, Invocation, print_json
+from ringfence.cli.list_import import import_
+from ringfence.cli.membership import find_in_list
+from ringfence.cli.output import moment, parse_moment, print_details, print_table
+from ringfence.cli.refusals import Refused
+from ringfence.cli.rule_flags import as_entry
+from ringfence.cli.rule_views import read_rule
+from ringfence.cli.session import Store, open_store, run
+from ringfence.numbers import normalise
+from ringfence.rules.compile import compile_rules
+from ringfence.store.writer import Counted
+
+SORT_MOST = 100_000
+_NAME = click.argument("name", metavar="NAME")
+_NUMBERS = click.argument("numbers", metavar="NUMBER...", nargs=-1, required=True)
+
+
+@click.group("list", cls=Group)
+def command() -> None:
+    """Number lists, named in rules as @NAME. Numbers without a + are read as dialled in the US."""
+
+
+command.add_command(import_)
+
+
+@command.command("add")
+@_NAME
+@_NUMBERS
+@click.option("--for", "span", metavar="SPAN", help="Only for so long: 90m, 12h, 7d, 2w.")
+@click.option("--until", metavar="WHEN", help="Only until 2027-01-31, or a time with its zone.")
+@click.pass_obj
+def add(
+    invocation: Invocation, name: str, numbers: tuple[str, ...], span: str | None, until: str | None
+) -> None:
+    """Add numbers, prefixes or ranges; in force on the next call.
+
+    \b
+    Example:
+      ringfence list add scammers +12025550123 '+1900*' --for 7d
+    """
+    if span and until:
+        raise click.UsageError("--for or --until, not both")
+    expires = None
+    if text := span or until:
+        expires = parse_moment(text, datetime.now(UTC)).timestamp()
+
+    async def work() -> Counted:
+        async with open_store(invocation.settings) as store:
+            return await store.writer.add_to_list(name, map(as_entry, numbers), expires)
+
+    done = run(work())
+    if invocation.json:
+        print_json({"list": name, "changed": done.changed, "size": done.size, "expires": expires})
+    else:
+        until_text = f" until {moment(expires)}" if expires else ""
+        click.echo(f"list {name}: {done.changed} new{until_text}, {done.size} in all")
+
+
+@command.command("remove")
+@_NAME
+@click.argument("numbers", metavar="[NUMBER...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="The list itself, with all numbers.")
+@click.pass_obj
+def remove(invocation: Invocation, name: str, numbers: tuple[str, ...], everything: bool) -> int:
+    """Take numbers out, or remove a whole list.
+
+    \b
+    Example:
+      ringfence list remove scammers +12025550123
+    """
+    if everything == bool(numbers):
+        raise click.UsageError("name the numbers to take out, or --all to remove the list")
+
+    async def work() -> Counted:
+        async with open_store(invocation.settings) as store:
+            if everything:
+                return await store.writer.remove_list(name)
+            return await store.writer.remove_from_list(name, map(as_entry, numbers))
+
+    done = run(work())
+    if invocation.json:
+        print_json({"list": name, "removed": done.changed, "size": done.size})
+    elif done.changed:
+        click.echo(f"list {name}: {done.changed} removed, {done.size} left")
+    else:
+        click.echo(f"ringfence: nothing of that is in list {name}", err=True)
+    return 0 if done.changed else 1
+
+
+@command.command("show")
+@_NAME
+@click.argument("number", metavar="[NUMBER]", default="")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.pass_obj
+def show(invocation: Invocation, name: str, number: str, limit: int) -> int:
+    """What is in a list, or whether one number is and by which entry (exit code 1: it is not).
+
+    \b
+    Example:
+      ringfence list show scammers +12025550123
+    """
+    return run(_membership(invocation, name, number) if number else _show(invocation, name, limit))
+
+
+async def _membership(invocation: Invocation, name: str, text: str) -> int:
+    number = normalise(text)
+    async with open_store(invocation.settings) as store:
+        found = await find_in_list(store, name, number, time.time())
+        if not found and not await store.reader.list_size(name):
+            raise Refused(f"no list {name}: `ringfence list names` shows them")
+    if invocation.json:
+        print_json({
+            "list": name, "number": number.text, "found": bool(found),
+            "entry": found.entry.text if found else None,
+            "expires": found.expires if found and found.expires < math.inf else None,
+        })  # fmt: skip
+    elif found:
+        until = "for good" if found.expires == math.inf else moment(found.expires)
+        print_details([
+            ("number", number.text),
+            ("in list", name),
+            ("by entry", found.entry.text),
+            ("until", until),
+            ("undo", f"ringfence list remove {name} '{found.entry.text}'"),
+        ])  # fmt: skip
+    else:
+        click.echo(f"{number.text} is not in list {name}")
+    return 0 if found else 1
+
+
+async def _show(invocation: Invocation, name: str, limit: int) -> int:
+    async with open_store(invocation.settings) as store:
+        size = await store.reader.list_size(name)
+        if not size:
+            raise Refused(f"no list {name}: `ringfence list names` shows them")
+        entries = await _some(store.reader.list_entries(name), limit, in_order=size <= SORT_MOST)
+    if invocation.json:
+        print_json({
+            "list": name, "size": size,
+            "entries": [{"entry": entry, "expires": until if until < math.inf else None}
+                        for entry, until in entries],
+        })  # fmt: skip
+        return 0
+    rows = ((entry, moment(until) if until < math.inf else "for good") for entry, until in entries)
+    print_table(("entry", "until"), rows)
+    if size > len(entries):
+        click.echo(f"{len(entries)} of {size} entries; --limit shows more", err=True)
+    return 0
+
+
+async def _some(
+    entries: AsyncIterator[tuple[str, float]], limit: int, *, in_order: bool
+) -> list[tuple[str, float]]:
+    found: dict[str, float] = {}
+    async for entry, until in entries:
+        found[entry] = until
+        if len(found) >= limit and not in_order:
+            break
+    return sorted(found.items())[:limit]
+
+
+@command.command("names")
+@click.pass_obj
+def names(invocation: Invocation) -> None:
+    """All lists with their size and the rules that name them.
+
+    \b
+    Example:
+      ringfence list names
+    """
+
+    async def work() -> list[tuple[str, int, list[str]]]:
+        async with open_store(invocation.settings) as store:
+            found = {n: await store.reader.list_size(n) for n in await store.reader.list_names()}
+            users = await _users(store)
+        return [(n, found.get(n, 0), users.get(n, [])) for n in sorted({*found, *users})]
+
+    lists = run(work())
+    if invocation.json:
+        print_json([{"list": n, "size": size, "rules": rules} for n, size, rules in lists])
+    elif not lists:
+        click.echo("no lists: ringfence list add NAME NUMBER", err=True)
+    else:
+        rows = ((n, str(size) if size else "none", ", ".join(rules)) for n, size, rules in lists)
+        print_table(("list", "entries", "rules"), rows, wide="rules")
+
+
+async def _users(store: Store) -> dict[str, list[str]]:
+    users: dict[str, list[str]] = defaultdict(list)
+    for rule_id, text in (await store.reader.rules()).items():
+        if rule := read_rule(rule_id, text).rule:
+            for name in compile_rules([rule]).list_names:
+                users[name].append(rule_id)
+    return users

@@ -1,0 +1,174 @@
+"""`ringfence trunk`: how a trunk writes numbers, and what it is trusted for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from ringfence.cli.invocation import Group, Invocation, print_json
+from ringfence.cli.output import print_details, print_table
+from ringfence.cli.refusals import Refused
+from ringfence.cli.session import open_store, run
+from ringfence.trunk import DEFAULT_TRUNK, Trunk, decode_trunk
+
+_NAME = click.argument("name", metavar="NAME")
+COLUMNS = ("trunk", "country", "attestation", "fail", "provider", "state", "note")
+
+
+@click.group("trunk", cls=Group)
+def command() -> None:
+    """Trunks' settings, by the name of their PJSIP endpoint."""
+
+
+@command.command("set")
+@_NAME
+@click.option("--country", help="ISO code that national numbers belong to, such as US.")
+@click.option("--international", multiple=True, metavar="PREFIX", help="Such as 011; repeatable.")
+@click.option("--national", metavar="PREFIX", help="Prefix before national numbers, such as 1.")
+@click.option("--strip", metavar="DIGITS", help="Put by this trunk in front of called numbers.")
+@click.option(
+    "--attestation",
+    multiple=True,
+    type=click.Choice(["asterisk", "headers"]),
+    help="Who is believed about STIR/SHAKEN, in this order; repeatable.",
+)
+@click.option(
+    "--verstat-passed",
+    type=click.Choice(["A", "B", "C", "none"]),
+    help="What a bare TN-Validation-Passed means here.",
+)
+@click.option(
+    "--fail",
+    type=click.Choice(["open", "closed", "default"]),
+    help="What happens to its calls when screening fails.",
+)
+@click.option("--provider", help="The provider behind it.")
+@click.option("--note", help="For the next admin.")
+@click.pass_obj
+def set_(invocation: Invocation, /, name: str, **flags: Any) -> None:
+    """Change what is given and leave the rest of the trunk's settings as they are.
+
+    \b
+    Example:
+      ringfence trunk set carrier-a --attestation headers --verstat-passed A --fail closed
+    """
+    given = {key: value for key, value in flags.items() if value not in (None, ())}
+    if not given:
+        raise click.UsageError("nothing to set: give a setting such as --country US")
+    if given.get("fail") == "default":
+        given["fail"] = ""
+
+    async def work() -> str:
+        async with open_store(invocation.settings) as store:
+            old = (await store.reader.trunks()).get(name)
+            try:
+                trunk = decode_trunk(name, old) if old else DEFAULT_TRUNK
+            except ValueError:
+                trunk = DEFAULT_TRUNK  # refused as it is: what is set now takes its place
+            trunk = msgspec.structs.replace(trunk, **given)
+            # checked by the writer as what it is in Redis: JSON
+            return str(await store.writer.set_trunk(name, msgspec.json.encode(trunk)))
+
+    done = run(work())
+    if invocation.json:
+        print_json({"trunk": name, "result": done})
+    else:
+        click.echo(f"trunk {name} {done}")
+
+
+@command.command("list")
+@click.pass_obj
+def list_(invocation: Invocation) -> None:
+    """All trunks with settings of their own.
+
+    \b
+    Example:
+      ringfence trunk list
+    """
+
+    async def work() -> dict[str, bytes]:
+        async with open_store(invocation.settings) as store:
+            return await store.reader.trunks()
+
+    trunks = run(work())
+    if invocation.json:
+        print_json([_document(name, text) for name, text in trunks.items()])
+    elif not trunks:
+        click.echo("no trunk has settings of its own: the defaults hold for all", err=True)
+    else:
+        print_table(COLUMNS, (_row(*item) for item in trunks.items()), wide="note")
+
+
+@command.command("show")
+@_NAME
+@click.pass_obj
+def show(invocation: Invocation, name: str) -> None:
+    """A trunk's settings, defaults included.
+
+    \b
+    Example:
+      ringfence trunk show carrier-a
+    """
+
+    async def work() -> bytes:
+        async with open_store(invocation.settings) as store:
+            text = (await store.reader.trunks()).get(name)
+        if text is None:
+            raise Refused(f"trunk {name} has no settings of its own: the defaults hold")
+        return text
+
+    document = _document(name, run(work()))
+    if invocation.json:
+        print_json(document)
+        return
+    shown = [(key, " ".join(v) if isinstance(v, tuple) else str(v)) for key, v in document.items()]
+    print_details([*shown, ("undo", f"ringfence trunk remove {name}")])
+
+
+@command.command("remove")
+@_NAME
+@click.pass_obj
+def remove(invocation: Invocation, name: str) -> None:
+    """Remove a trunk's settings: the defaults hold for it from then on.
+
+    \b
+    Example:
+      ringfence trunk remove carrier-a
+    """
+
+    async def work() -> bool:
+        async with open_store(invocation.settings) as store:
+            return await store.writer.remove_trunk(name)
+
+    if not run(work()):
+        raise Refused(f"trunk {name} has no settings of its own")
+    if invocation.json:
+        print_json({"trunk": name, "removed": True})
+    else:
+        click.echo(f"trunk {name} removed: the defaults hold for it")
+
+
+def _document(name: str, text: bytes) -> dict[str, Any]:
+    try:
+        trunk = decode_trunk(name, text)
+    except ValueError as error:
+        return {"trunk": name, "refused": str(error)}
+    return {"trunk": name, **msgspec.structs.asdict(trunk)}
+
+
+def _row(name: str, text: bytes) -> tuple[str, ...]:
+    try:
+        trunk: Trunk = decode_trunk(name, text)
+    except ValueError as error:
+        return (name, "", "", "", "", "REFUSED", str(error))
+    return (
+        name,
+        trunk.country,
+        " ".join(trunk.attestation),
+        trunk.fail or "default",
+        trunk.provider,
+        "on",
+        trunk.note,
+    )

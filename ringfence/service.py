@@ -1,0 +1,215 @@
+"""One Ringfence process from start to end: builds every part once, runs them, ends them in order.
+
+Knows the parts, not the doors: those come in as a function that makes them, so that the core
+imports none. Calls come first in everything here: the doors open from the last snapshot before
+Redis has answered, and nothing that fails behind them takes them down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from ringfence.calllog import CallLog
+from ringfence.calllog.folders import SpoolFailed
+from ringfence.config import Settings, SettingsRefused
+from ringfence.screening import Screened, Screener
+from ringfence.store.connection import connect_redis
+from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed
+from ringfence.store.keys import Keys
+from ringfence.store.mirror import Mirror
+from ringfence.store.snapshot import SnapshotFile
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 2.0
+FLUSH_SECONDS = 3.0
+SNAPSHOT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+VALKEY_RETRY_SECONDS = 5.0
+
+
+class StartFailed(RuntimeError):  # noqa: N818 - what happened, in the past
+    """A start that cannot go on; one line says why and what to do."""
+
+
+class Door(Protocol):
+    """A way for calls to come in. `str()` of it says which and where."""
+
+    async def open(self) -> None:
+        """Take calls from now on. `StartFailed` where that cannot be."""
+
+    async def drain(self, deadline: float) -> None:
+        """Take no more calls, and give those inside `deadline` seconds to end."""
+
+
+Record = Callable[[Screened, str], None]
+MakeDoors = Callable[[Screener, Record], Sequence[Door]]
+
+
+class Service:
+    """`worker` is 0 for the only process, else 1, 2, … under a supervisor."""
+
+    def __init__(self, settings: Settings, make_doors: MakeDoors, *, worker: int = 0) -> None:
+        self._settings = settings
+        self._worker = worker
+        state = prepare_state_dir(settings)
+        self._valkey = None if settings.redis.url else EmbeddedValkey(state, log)
+        url = settings.redis.url or (self._valkey.url if self._valkey else "")
+        try:
+            keys = Keys(settings.redis.prefix)
+            # One client each: the mirror's reads never wait behind the call log's writes.
+            self._mirror_redis = connect_redis(url)
+            self._calllog_redis = connect_redis(url)
+        except ValueError as error:
+            raise SettingsRefused(str(error)) from None
+        name = f"worker-{max(worker, 1)}"
+        self._mirror = Mirror(self._mirror_redis, keys, SnapshotFile(state, log))
+        try:
+            self._calllog = CallLog(
+                self._calllog_redis,
+                keys,
+                state / "spool",
+                name,
+                stream_limit=settings.calllog.maxlen,
+                spool_limit=settings.calllog.spool_bytes,
+                mask_callers=settings.calllog.mask_callers,
+            )
+        except SpoolFailed as error:
+            raise StartFailed(str(error)) from None
+        self._screener = Screener(
+            self._mirror.world, fail=settings.screening.fail, monitor=settings.screening.monitor
+        )
+        self._doors = make_doors(self._screener, self._calllog.put)
+        self._opened: list[Door] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._redis_begun = asyncio.Event()
+
+    async def run(self) -> None:
+        """From start-up to shutdown; returns when everything has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        try:
+            await self._start()
+            await self._stopping.wait()
+            log.info("stopping")
+            notify("STOPPING=1")
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        if self._valkey:
+            self._tasks.append(asyncio.create_task(self._start_valkey(self._valkey)))
+        else:
+            self._redis_begun.set()
+        await self._mirror.restore()
+        self._tasks += [
+            asyncio.create_task(self._run_behind("mirror", self._mirror.run)),
+            asyncio.create_task(self._run_behind("call log", self._calllog.run)),
+            asyncio.create_task(self._settle_memory()),
+        ]
+        for door in self._doors:
+            await door.open()
+            self._opened.append(door)
+        log.info("ready", doors=[str(door) for door in self._doors], pid=os.getpid())
+        notify("READY=1")
+
+    async def _stop(self) -> None:
+        # Doors first, so that nothing comes in; then what the calls left behind; Redis last.
+        await asyncio.gather(
+            *(_bounded(str(door), door.drain(DRAIN_SECONDS), DRAIN_SECONDS + 1)
+              for door in self._opened)
+        )  # fmt: skip
+        await _bounded("call log", self._calllog.close(FLUSH_SECONDS), FLUSH_SECONDS + 1)
+        for task in self._tasks:
+            task.cancel()
+        # The mirror saves its snapshot as it ends.
+        ended = asyncio.gather(*self._tasks, return_exceptions=True)
+        await _bounded("snapshot", ended, SNAPSHOT_SECONDS)
+        for redis in (self._mirror_redis, self._calllog_redis):
+            await _bounded("Redis", redis.aclose(), 1.0)
+        if self._valkey:
+            await self._valkey.stop()
+        log.info("stopped")
+
+    async def _start_valkey(self, valkey: EmbeddedValkey) -> None:
+        while True:
+            try:
+                await valkey.start()
+                return
+            except ValkeyFailed as error:
+                # Calls are screened by the snapshot meanwhile.
+                log.error("no embedded Valkey", reason=str(error))
+            finally:
+                self._redis_begun.set()
+            await asyncio.sleep(VALKEY_RETRY_SECONDS)
+
+    async def _run_behind(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a part behind the doors for ever; a fault of it never ends the service."""
+        # Not before the embedded server had its chance: each start would log that Redis is away.
+        await self._redis_begun.wait()
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("failed and is started again", part=name)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _settle_memory(self) -> None:
+        """Keep the garbage collector's pauses off the calls' way.
+
+        A full collection walks every object that is alive: with thousands of rules that is tens of
+        milliseconds in which no call is answered. What was loaded is there to stay, so it is
+        frozen, out of the collector's sight, and the rest is looked at a hundred times less often;
+        a call leaves no cycles behind.
+        """
+        gc.set_threshold(50_000, 50, 100)
+        gc.collect()
+        gc.freeze()
+        await self._mirror.loaded()
+        gc.collect()
+        gc.freeze()
+
+
+def prepare_state_dir(settings: Settings) -> Path:
+    """The state directory, made where it is missing; for us alone, as caller numbers lie in it."""
+    path = settings.state.path
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsRefused(
+            f"state directory {path}: {error.strerror}; set RINGFENCE_STATE_DIR"
+        ) from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsRefused(f"state directory {path}: no access; set RINGFENCE_STATE_DIR")
+    return path
+
+
+def notify(state: str) -> None:
+    """Tell systemd, or our supervisor, in the protocol of sd_notify(3); a no-op elsewhere."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+        sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+
+
+async def _bounded(name: str, work: Awaitable[object], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        log.warning("did not end in time", part=name, seconds=seconds)
+    except Exception:
+        log.exception("did not end in order", part=name)

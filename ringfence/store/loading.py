@@ -1,0 +1,138 @@
+"""Reads rules, trunks and lists from Redis in bounded pages; decides nothing about them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from ringfence.store.keys import Keys
+from ringfence.store.mirrored_list import Filling, StreamId
+from ringfence.store.shelf import MAX_ID_BYTES, MAX_VALUE_BYTES, Field
+
+FIELDS_AT_ONCE = 250
+MEMBERS_AT_ONCE = 1_000
+"""A page of a list is put in force in a millisecond or two: calls go on between pages."""
+
+
+class WrongType(Exception):  # noqa: N818 - what Redis says
+    """A key is of another type than the contract has it; one line says what to do."""
+
+
+class NotReady(Exception):  # noqa: N818 - a state
+    """A Redis that answers but has no complete data; one line says why."""
+
+
+class Probe(NamedTuple):
+    """A list's type and size, and up to where the stream of changes had come at that moment."""
+
+    as_of: StreamId
+    type: str
+    size: int
+
+
+class Loader:
+    """The reads of one mirror."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        scripts = files("ringfence.store") / "scripts"
+        self._scan_hash = redis.register_script((scripts / "scan_hash.lua").read_text())
+        self._probe_list = redis.register_script((scripts / "probe_list.lua").read_text())
+
+    async def check_ready(self) -> None:
+        """Raise `NotReady` where this is a replica that has not its primary's data.
+
+        One that never synchronised looks like an empty Redis, and would take all rules out.
+        """
+        try:
+            role: Any = await cast("Any", self._redis).execute_command("ROLE")
+        except ResponseError:
+            return  # an ACL may deny it, and old servers do not know it
+        if role[0] == b"slave" and role[3] != b"connected":
+            raise NotReady(f"a replica that is not in step with its primary ({role[3].decode()})")
+
+    async def run_id(self) -> str:
+        """What tells this run of the server from another; "" where we may not know."""
+        try:
+            return str((await self._redis.info("server")).get("run_id", ""))
+        except ResponseError:
+            return ""
+
+    async def newest_change(self) -> StreamId:
+        """The place of the newest announcement."""
+        try:
+            found: Any = await self._redis.xrevrange(self._keys.changes, count=1)
+        except ResponseError as error:
+            raise _clear(error, self._keys.changes) from None
+        return StreamId.parse(found[0][0]) if found else StreamId(0, 0)
+
+    async def is_empty(self) -> bool:
+        """Whether none of the keys that changes leave behind is there."""
+        keys = self._keys
+        return not await self._redis.exists(keys.rules, keys.trunks, keys.changes)
+
+    async def list_names(self) -> set[bytes]:
+        """What follows the list prefix in any key there is."""
+        pattern = "".join(f"\\{c}" if c in "*?[]\\^" else c for c in self._keys.list_prefix) + "*"
+        start = len(self._keys.list_prefix)
+        return {key[start:] async for key in self._redis.scan_iter(match=pattern, count=1_000)}
+
+    async def hash_pages(self, key: str) -> AsyncIterator[list[Field]]:
+        """All fields of a hash."""
+        cursor: bytes | int = 0
+        while True:
+            arguments = [cursor, FIELDS_AT_ONCE, MAX_VALUE_BYTES, MAX_ID_BYTES]
+            try:
+                cursor, found = await self._scan_hash(keys=[key], args=arguments)
+            except ResponseError as error:
+                raise _clear(error, key) from None
+            yield [
+                Field(id.decode(errors="backslashreplace"), value, size)
+                for id, value, size in zip(found[::3], found[1::3], found[2::3], strict=True)
+            ]
+            if int(cursor) == 0:
+                return
+
+    async def hash_fields(self, key: str, ids: Sequence[str]) -> list[Field | None]:
+        """These fields of a hash; None for one that is not there."""
+        try:
+            values = cast("list[bytes | None]", await cast("Any", self._redis.hmget(key, ids)))
+        except ResponseError as error:
+            raise _clear(error, key) from None
+        return [
+            None if value is None else Field(id, value, len(value))
+            for id, value in zip(ids, values, strict=True)
+        ]
+
+    async def probe(self, name: str) -> Probe:
+        """What a list is right now."""
+        keys = [self._keys.list(name), self._keys.changes]
+        as_of, type, size = await self._probe_list(keys=keys)
+        return Probe(StreamId.parse(as_of), type.decode(), size)
+
+    async def fill(self, filling: Filling, name: str, type: str) -> None:
+        """Read a list into `filling`. `WrongType` where it became something else meanwhile."""
+        key, cursor = self._keys.list(name), 0
+        while True:
+            try:
+                if type == "zset":
+                    cursor, scored = await self._redis.zscan(key, cursor, count=MEMBERS_AT_ONCE)
+                    filling.put_scored(cast("list[tuple[bytes, float]]", scored))
+                else:
+                    cursor, members = await self._redis.sscan(key, cursor, count=MEMBERS_AT_ONCE)
+                    filling.put(cast("list[bytes]", members))
+            except ResponseError as error:
+                raise _clear(error, key) from None
+            if int(cursor) == 0:
+                return
+
+
+def _clear(error: ResponseError, key: str) -> Exception:
+    if "WRONGTYPE" in str(error):
+        return WrongType(f"{key} has a wrong type in Redis: see TYPE {key}, then DEL it")
+    return error

@@ -1,0 +1,136 @@
+"""What is kept of a call."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from ringfence.call import CallAttempt
+from ringfence.calllog.record import (
+    MAX_RECORD,
+    CallRecord,
+    decode_record,
+    encode_record,
+    log_line,
+    make_record,
+    mask_number,
+)
+from ringfence.verdict import Action, Reason, Verdict
+
+
+def test_a_record_has_all_that_a_traceback_answer_needs(screened):
+    record = json.loads(encode_record(make_record(screened(), "applied", "w1")))
+    assert record == {
+        "id": "0123456789ABCDEFGH",
+        "time": "2023-11-14T22:13:20.123Z",
+        "outcome": "applied",
+        "door": "agi",
+        "worker": "w1",
+        "uniqueid": "1700000000.7",
+        "channel": "PJSIP/carrier-a-00000001",
+        "trunk": "carrier-a",
+        "source": "192.0.2.7:5060",
+        "sip_call_id": "abc@192.0.2.7",
+        "caller": "3015550199",
+        "caller_e164": "+13015550199",
+        "caller_name": "Jane",
+        "called": "0112025550123",
+        "called_e164": "+12025550123",
+        "from": "<sip:3015550199@192.0.2.7>",
+        "pai": "<sip:+13015550199@192.0.2.7>",
+        "diversion": "<sip:+12025550100@192.0.2.7>;reason=unconditional",
+        "identity": ["first.token", "second.token"],
+        "headers": {"user-agent": "switch/1"},
+        "attestation": "C",
+        "verification": "passed",
+        "attestation_origin": "asterisk",
+        "origid": "o-1",
+        "stir_shaken": [["passed", "C"]],
+        "action": "block",
+        "reason": "rule",
+        "rule": "gateway",
+        "basis": "analytics",
+        "sip": 603,
+        "prompt": "ss-noservice",
+        "matched": ["attestation C"],
+        "noted": [{"rule": "watch", "action": "block", "monitor": True}],
+        "ms": 0.123,
+    }
+
+
+def test_a_record_reads_back_as_it_was(screened):
+    record = make_record(screened(), "applied", "w1")
+    assert decode_record(encode_record(record)) == record
+
+
+def test_what_is_empty_is_left_out(screened):
+    verdict = Verdict(action=Action.ALLOW, reason=Reason.FAIL_OPEN)
+    bare = screened(attempt=CallAttempt(), call=None, verdict=verdict, took=0.0)
+    record = json.loads(encode_record(make_record(bare, "", "")))
+    assert set(record) == {"id", "time", "door", "action", "reason", "ms"}
+
+
+def test_a_record_is_one_line_whatever_strangers_wrote(screened):
+    attempt = CallAttempt(caller='a"\n,\r', caller_name="\u2028 \x00")
+    assert b"\n" not in encode_record(make_record(screened(attempt=attempt), "applied", "w1"))
+
+
+def test_a_record_that_is_too_large_loses_headers_and_says_so(screened):
+    attempt = CallAttempt(headers={f"x-{n}": "y" * 2_048 for n in range(64)})
+    data = encode_record(make_record(screened(attempt=attempt), "applied", "w1"))
+    record = decode_record(data)
+    assert len(data) <= MAX_RECORD
+    assert record.cut
+    assert record.headers == {}
+    assert record.rule == "gateway"
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"id": 7}', b"[" * 10_000])
+def test_what_is_no_record_is_a_value_error_in_one_line(data):
+    with pytest.raises(ValueError, match=r"\A.+\Z"):
+        decode_record(data)
+
+
+def test_a_field_of_a_later_version_is_ignored():
+    assert decode_record(b'{"id":"a","time":"b","new":1}') == CallRecord(id="a", time="b")
+
+
+def test_the_log_line_says_what_happened(screened):
+    assert log_line(make_record(screened(), "applied", "w1")) == {
+        "id": "0123456789ABCDEFGH",
+        "action": "block",
+        "reason": "rule",
+        "rule": "gateway",
+        "sip": 603,
+        "trunk": "carrier-a",
+        "caller": "+13015550199",
+        "called": "+12025550123",
+        "attestation": "C",
+        "noted": "watch",
+        "outcome": "applied",
+        "door": "agi",
+        "uniqueid": "1700000000.7",
+        "sip_call_id": "abc@192.0.2.7",
+        "ms": 0.123,
+    }
+
+
+def test_a_masked_log_line_does_not_give_the_caller_away(screened):
+    record = replace(make_record(screened(), "applied", "w1"), matched=("caller +13015550199",))
+    line = repr(log_line(record, mask=True))
+    assert "+1301555****" in line
+    assert "0199" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("+12025550123", "+1202555****"),
+        ("anonymous", "anonymous"),
+        ("", ""),
+        ("911", "****"),
+        ("john.doe", "****"),
+    ],
+)
+def test_masking_hides_what_tells_a_caller(text, masked):
+    assert mask_number(text) == masked

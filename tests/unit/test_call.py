@@ -1,0 +1,166 @@
+"""The dialplan's facts, as strangers fill them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.call import (
+    MAX_FACTS,
+    MAX_FACTS_COUNT,
+    MAX_VALUE,
+    CallAttempt,
+    clean,
+    endpoint_of,
+    parse_facts,
+)
+
+
+def test_all_facts_of_a_call_are_read() -> None:
+    attempt = parse_facts(
+        "called=2025550123&caller=%2B13015550199&name=Jane%20Doe&pres=allowed_not_screened"
+        "&addr=192.0.2.7%3A5060&callid=abc%40192.0.2.7&h.P-Asserted-Identity=%3Csip%3A1%40x%3E"
+        "&ss.0=success%3AA&ss.1=cert_not_trusted%3AB",
+        channel="PJSIP/carrier-a-0000002f",
+        uniqueid="1700000000.7",
+    )
+    assert attempt == CallAttempt(
+        called="2025550123",
+        caller="+13015550199",
+        caller_name="Jane Doe",
+        presentation="allowed_not_screened",
+        trunk="carrier-a",
+        source="192.0.2.7:5060",
+        sip_call_id="abc@192.0.2.7",
+        channel="PJSIP/carrier-a-0000002f",
+        uniqueid="1700000000.7",
+        headers={"p-asserted-identity": "<sip:1@x>"},
+        stir_shaken=(("success", "A"), ("cert_not_trusted", "B")),
+    )
+
+
+def test_no_facts_are_an_attempt_without_any() -> None:
+    assert parse_facts("") == CallAttempt()
+    assert parse_facts("&&=&called&=x&nonsense=1") == CallAttempt()
+
+
+def test_a_trunk_that_the_dialplan_names_goes_before_the_channels() -> None:
+    assert parse_facts("trunk=carrier-b", channel="PJSIP/carrier-a-0000002f").trunk == "carrier-b"
+
+
+@pytest.mark.parametrize(
+    ("channel", "endpoint"),
+    [
+        ("PJSIP/carrier-a-0000002f", "carrier-a"),
+        ("PJSIP/carrier-0000002f", "carrier"),
+        ("SIP/gw.example-00000001", "gw.example"),
+        ("", ""),
+        ("nonsense", ""),
+        ("PJSIP/", ""),
+    ],
+)
+def test_the_endpoint_is_read_from_the_channels_name(channel: str, endpoint: str) -> None:
+    assert endpoint_of(channel) == endpoint
+
+
+def test_a_channels_name_is_bounded_and_cleaned_and_so_is_its_trunk() -> None:
+    attempt = parse_facts(
+        "", channel="PJSIP/a\x00\x1b[31m" + "x" * 9_000 + "-1", uniqueid="u" * 900
+    )
+    assert len(attempt.channel) <= 256
+    assert len(attempt.uniqueid) == 128
+    assert len(attempt.trunk) <= 256
+    assert "\x1b" not in parse_facts("", channel="PJSIP/a\x1bb-1").trunk
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a,b,c",
+        'say "hi"',
+        "100% sure",
+        "a&caller=+19005550100",
+        "a=b",
+        "${SHELL(reboot)}",
+        "a;b",
+        "Zoë Ångström",
+        "電話",
+    ],
+)
+def test_what_means_something_to_a_dialplan_stays_inside_its_value(name: str) -> None:
+    attempt = parse_facts(f"name={quote(name, safe='')}&caller=2025550123")
+    assert attempt.caller_name == name
+    assert attempt.caller == "2025550123"
+
+
+@pytest.mark.parametrize(
+    ("encoded", "name"),
+    [
+        ("Jos%E9", "José"),
+        ("Jos%E9%20Ruiz", "José Ruiz"),
+        ("Ren%E9e", "Renée"),
+        ("%C5%C4%D6", "ÅÄÖ"),
+        ("Jos%C3%A9", "José"),
+        # cut by the dialplan within the last letter
+        ("J%C3%B6rg%20Jos%C3", "Jörg Jos"),
+        (quote("x" * 127) + "%C3", "x" * 127),
+        (quote("x" * 126) + "%E2%82", "x" * 126),
+    ],
+)
+def test_a_name_is_read_as_utf8_or_latin1_and_never_refused(encoded: str, name: str) -> None:
+    assert parse_facts(f"name={encoded}").caller_name == name
+
+
+def test_control_characters_become_a_space() -> None:
+    assert parse_facts("name=a%00b%0D%0Ac%1B%5B31m%C2%85%E2%80%A8d").caller_name == "a b c [31m d"
+    assert clean("a\ud800b") == "a b"
+
+
+@pytest.mark.parametrize("value", ["%", "%4", "%zz", "%%%", "100%", "\ud800", "é%20\udfff", "²"])
+def test_a_broken_encoding_is_read_as_far_as_it_goes(value: str) -> None:
+    attempt = parse_facts(f"name={value}&caller=2025550123")
+    assert attempt.caller == "2025550123"
+    assert attempt.caller_name.encode()
+
+
+def test_a_repeated_name_keeps_its_first_value() -> None:
+    attempt = parse_facts("caller=1&caller=2&h.From=a&h.FROM=b&ss.0=success:A&ss.0=success:B")
+    assert attempt.caller == "1"
+    assert attempt.headers == {"from": "a"}
+    assert attempt.stir_shaken == (("success", "A"),)
+
+
+def test_the_facts_are_bounded_in_length_and_number() -> None:
+    assert len(parse_facts("name=" + "x" * 4_096).caller_name) == MAX_VALUE
+    assert len(parse_facts("name=" + "%20" * 2_500).caller_name) == MAX_VALUE
+    many = "&".join(f"h.{n}=x" for n in range(1_000))
+    assert len(parse_facts(many).headers) == MAX_FACTS_COUNT
+    assert parse_facts("h.a=" + "x" * MAX_FACTS + "&caller=1").caller == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("192.0.2.1:5060", "192.0.2.1"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("[2001:db8::1]:5060", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1", "2001:db8::1"),
+        ("", ""),
+    ],
+)
+def test_the_address_is_read_from_the_source(source: str, address: str) -> None:
+    assert CallAttempt(source=source).source_ip == address
+
+
+@given(
+    st.text(alphabet=st.characters(codec=None), max_size=200) | st.text("&=%.0aEss:h", max_size=99)
+)
+def test_no_text_makes_the_facts_raise(text: str) -> None:
+    attempt = parse_facts(text, channel=text, uniqueid=text)
+    for value in (attempt.caller_name, attempt.trunk, *attempt.headers.values()):
+        value.encode()
+        assert "\n" not in value

@@ -1,0 +1,193 @@
+"""Where a call meets the rules, and what happens when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from typing import Any, NoReturn
+
+import pytest
+
+from ringfence.call import CallAttempt
+from ringfence.lists import NumberList, parse_entry
+from ringfence.rules import compile_rules, decode_rule
+from ringfence.screening import FAIL_CLOSED_SIP, Screener, call_id, call_of
+from ringfence.trunk import Trunk
+from ringfence.verdict import Action, Reason
+from ringfence.world import EMPTY_WORLD, World
+
+ATTEMPT = CallAttempt(called="2025550123", caller="9005550100", trunk="carrier-a")
+BLOCKS_900 = compile_rules(
+    [decode_rule("no-900", '{"action":"block","when":{"caller":"+1900*"},"basis":"analytics"}')]
+)
+
+
+class Broken(dict[str, Any]):
+    """Settings or lists that fail when a call looks at them."""
+
+    def get(self, key: str, default: Any = None) -> NoReturn:
+        raise RuntimeError("broken\nin two lines " + "x" * 500)
+
+
+def no_world() -> NoReturn:
+    raise RuntimeError("no world")
+
+
+def broken_rules(trunk: Trunk | None = None, lists: Any = None) -> World:
+    """The trunks are fine, the rules are no rule book: evaluation fails."""
+    trunks = {"carrier-a": trunk} if trunk else {}
+    return World(None, lists or {}, trunks)  # type: ignore[arg-type]
+
+
+async def test_a_listed_caller_is_blocked() -> None:
+    screener = Screener(lambda: World(BLOCKS_900, {}, {}), clock=lambda: 1000.0)
+    screened = await screener.screen(ATTEMPT, "agi")
+    assert screened.verdict.action is Action.BLOCK
+    assert screened.verdict.sip == 603
+    assert (screened.at, screened.door, screened.attempt) == (1000.0, "agi", ATTEMPT)
+    assert screened.call
+    assert screened.call.caller.e164 == "+19005550100"
+
+
+async def test_each_call_is_held_against_the_newest_world() -> None:
+    worlds = iter([EMPTY_WORLD, World(BLOCKS_900, {}, {})])
+    screener = Screener(lambda: next(worlds))
+    actions = [(await screener.screen(ATTEMPT, "agi")).verdict.action for _ in range(2)]
+    assert actions == [Action.ALLOW, Action.BLOCK]
+
+
+async def test_a_monitoring_screener_only_notes() -> None:
+    screener = Screener(lambda: World(BLOCKS_900, {}, {}), monitor=True)
+    verdict = (await screener.screen(ATTEMPT, "agi")).verdict
+    assert verdict.action is Action.ALLOW
+    assert [(noted.rule, noted.monitor) for noted in verdict.noted] == [("no-900", True)]
+
+
+async def test_the_time_a_decision_took_is_measured() -> None:
+    ticks = itertools.count(0.0, 0.25)
+    screener = Screener(lambda: EMPTY_WORLD, timer=lambda: next(ticks))
+    assert (await screener.screen(ATTEMPT, "agi")).took == 0.25
+
+
+async def test_failing_open_lets_the_call_through_and_says_why() -> None:
+    screened = await Screener(no_world).screen(ATTEMPT, "agi")
+    assert screened.verdict.action is Action.ALLOW
+    assert screened.verdict.reason is Reason.FAIL_OPEN
+    assert screened.verdict.detail == "RuntimeError: no world"
+    assert screened.call is None
+
+
+async def test_failing_closed_refuses_the_call_so_that_another_route_may_be_tried() -> None:
+    verdict = (await Screener(no_world, fail="closed").screen(ATTEMPT, "agi")).verdict
+    assert verdict.action is Action.BLOCK
+    assert verdict.reason is Reason.FAIL_CLOSED
+    assert verdict.sip == FAIL_CLOSED_SIP
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "trunk", "action"),
+    [
+        ("open", "", Action.ALLOW),
+        ("open", "open", Action.ALLOW),
+        ("open", "closed", Action.BLOCK),
+        ("closed", "", Action.BLOCK),
+        ("closed", "open", Action.ALLOW),
+        ("closed", "closed", Action.BLOCK),
+    ],
+)
+async def test_a_trunks_own_fail_mode_goes_before_the_general_one(
+    everywhere: Any, trunk: Any, action: Action
+) -> None:
+    screener = Screener(lambda: broken_rules(Trunk(fail=trunk)), fail=everywhere)
+    screened = await screener.screen(ATTEMPT, "agi")
+    assert screened.verdict.action is action
+    assert screened.call, "what was read of the call is kept"
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        *("911", "112", "933", "1911", "+911", "+1911", "+112", "sip:911@host;user=phone"),
+        *("tel:911;phone-context=+1", "urn:service:sos", "urn:service:sos.fire", "9-1-1", "911#"),
+    ],
+)
+@pytest.mark.parametrize("broken", ["world", "rules", "lists", "facts"])
+async def test_an_emergency_call_never_fails_closed(called: str, broken: str) -> None:
+    worlds = {
+        "world": no_world,
+        "rules": lambda: broken_rules(Trunk(fail="closed", strip="9", country="DE")),
+        "lists": lambda: broken_rules(Trunk(fail="closed"), Broken()),
+        "facts": lambda: broken_rules(Trunk(fail="closed", strip="9", country="DE")),
+    }
+    results: Any = () if broken != "facts" else (None,)
+    attempt = CallAttempt(called=called, trunk="carrier-a", stir_shaken=results)
+    screened = await Screener(worlds[broken], fail="closed").screen(attempt, "agi")
+    assert screened.verdict.action is Action.ALLOW
+
+
+async def test_an_emergency_call_behind_a_trunks_prefix_never_fails_closed() -> None:
+    screener = Screener(lambda: broken_rules(Trunk(fail="closed", strip="9")))
+    for results in ((), (None,)):
+        attempt = CallAttempt(called="9911", trunk="carrier-a", stir_shaken=results)  # type: ignore
+        assert (await screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("called", "caller"), [("988", "2025550100"), ("2025550100", "+13015550911")]
+)
+async def test_listed_emergency_and_public_safety_numbers_never_fail_closed(
+    called: str, caller: str
+) -> None:
+    lists = {name: NumberList(name) for name in ("emergency", "public-safety")}
+    lists["emergency"].add(parse_entry("988"))
+    lists["public-safety"].add(parse_entry("+13015550911"))
+    screener = Screener(lambda: broken_rules(Trunk(fail="closed"), lists))
+    attempt = CallAttempt(called=called, caller=caller, trunk="carrier-a")
+    assert (await screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
+
+
+async def test_broken_trunk_settings_are_a_failure_like_any_other() -> None:
+    screened = await Screener(lambda: EMPTY_WORLD._replace(trunks=Broken())).screen(ATTEMPT, "agi")
+    assert screened.verdict.reason is Reason.FAIL_OPEN
+    assert len(screened.verdict.detail) <= 200
+
+
+async def test_being_cancelled_is_not_taken_for_a_failure() -> None:
+    def cancelled() -> NoReturn:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Screener(cancelled).screen(ATTEMPT, "agi")
+
+
+@pytest.mark.parametrize(
+    "presentation",
+    ["prohib", "prohib_not_screened", "prohib_passed_screen", "prohib_failed_screen"],
+)
+def test_a_caller_marked_as_withheld_is_anonymous_although_the_number_came(
+    presentation: str,
+) -> None:
+    attempt = CallAttempt(caller="2025550100", presentation=presentation)
+    assert call_of(attempt, Trunk()).caller.anonymous
+
+
+@pytest.mark.parametrize(
+    "presentation", ["", "allowed", "allowed_not_screened", "allowed_failed_screen"]
+)
+def test_any_other_presentation_leaves_the_caller_as_it_is(presentation: str) -> None:
+    attempt = CallAttempt(caller="2025550100", presentation=presentation)
+    assert call_of(attempt, Trunk()).caller.e164 == "+12025550100"
+
+
+def test_a_trunks_technical_prefix_is_on_the_called_number_only() -> None:
+    call = call_of(CallAttempt(called="912025550123", caller="912025550100"), Trunk(strip="9"))
+    assert call.called.e164 == "+12025550123"
+    assert call.caller.e164 == ""
+
+
+def test_a_calls_id_is_short_safe_and_sorted_by_time() -> None:
+    ids = [call_id(now) for now in (0.0, 1_700_000_000.0, 1_700_000_000.001, 4_000_000_000.0)]
+    assert ids == sorted(ids)
+    assert all(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{18}", each) for each in ids)
+    assert len({call_id(1.0) for _ in range(1000)}) == 1000

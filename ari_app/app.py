@@ -18,7 +18,7 @@ from ari_app.client import AriClient
 from ari_app.events import Channel, Event
 from ari_app.leftovers import Leftover, left_waiting
 from ari_app.rest import AriUnreachable, Reply
-from ari_app.settings import AriSettings
+from ari_app.settings import AriSettings, RestMode
 from ari_app.treatments import Intercepts
 from ari_app.verdicts import Verdicts
 from ringfence.call import parse_facts
@@ -71,6 +71,7 @@ class AriDoor:
         self._idle = asyncio.Event()
         self._idle.set()
         self._turned_away = 0
+        self._unreached = 0
 
     async def start(self) -> None:
         """Begin to connect. An Asterisk that is not there yet is waited for, and no error."""
@@ -80,6 +81,11 @@ class AriDoor:
     def is_connected(self) -> bool:
         """True while Asterisk can offer calls to this door."""
         return self._client.is_connected
+
+    @property
+    def way(self) -> RestMode:
+        """How requests reach Asterisk now."""
+        return self._client.way
 
     @property
     def trouble(self) -> str:
@@ -177,13 +183,18 @@ class AriDoor:
             if reply.ok and screened.verdict.action is Action.INTERCEPT:
                 reply = await self._verdicts.intercept(screened, waiting.channel.id)
         except (AriUnreachable, TimeoutError):
-            if unreachable:
+            if not unreachable:
+                return "late"
+            # One line for an outage, not one for each of its calls: they are in the call log.
+            if self._unreached % 1000 == 0:
                 log.warning("verdict not applied", id=screened.id, why=unreachable)
-            return "failed" if unreachable else "late"
+            self._unreached += 1
+            return "failed"
         return await self._outcome(reply, waiting)
 
     async def _outcome(self, reply: Reply, waiting: _Waiting) -> Outcome:
         if reply.ok:
+            self._unreached = 0
             return "applied"
         if reply.gone:
             try:

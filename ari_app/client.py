@@ -18,7 +18,7 @@ from yarl import URL
 
 from ari_app.events import EVENT_FILTER, Event, decode_event
 from ari_app.rest import AriUnreachable, HttpRest, NotOpen, Rest, WebSocketRest, path_of
-from ari_app.settings import AriSettings
+from ari_app.settings import AriSettings, RestMode
 from ari_app.trouble import refused, replaced
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 SLOW_WAIT = 10.0
 """Between attempts that a human must mend first."""
 CONNECT_LIMIT = 5.0
+PROBE_LIMIT = 1.0
 KEEP_ALIVE = 10.0
 """Shorter than Asterisk's own 15 s (http.conf, session_keep_alive), so that we are the one to end
 an idle connection and no request meets a closing one."""
@@ -65,8 +66,17 @@ class AriClient:
 
     @property
     def rest(self) -> Rest:
-        """The way that the settings choose."""
-        return self._over_socket if self._settings.rest == "websocket" else self.http
+        """The faster way, where the settings allow and this Asterisk knows it.
+
+        For what Asterisk answers at once, without waiting for a channel: it answers what comes
+        over the WebSocket in order, and one that waited would hold up every call behind it.
+        """
+        return self._over_socket if self._over_socket.works else self.http
+
+    @property
+    def way(self) -> RestMode:
+        """Which way `rest` is now: HTTP until, and unless, requests over the WebSocket work."""
+        return "websocket" if self._over_socket.works else "http"
 
     @property
     def is_connected(self) -> bool:
@@ -122,7 +132,7 @@ class AriClient:
             ),
             headers={"Authorization": f"Basic {login}"},
             # Each wait is bounded where it happens, by the call's deadline.
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_LIMIT),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self.http = HttpRest(self._session, settings.base_url)
@@ -166,10 +176,20 @@ class AriClient:
                 log.error("ARI refuses requests", why=refused(reply.status, self._settings))
         except (AriUnreachable, TimeoutError) as error:
             log.warning("ARI event filter not set", why=str(error) or "no answer in time")
-        if self._trouble:
-            log.info("ARI door connected again", app=self._settings.app_name)
         self._trouble = ""
         self._listener.connected()
+        if self._settings.rest == "websocket":
+            await self._try_socket()
+        log.info("ARI door connected", app=self._settings.app_name, rest=self.way)
+
+    async def _try_socket(self) -> None:
+        """Any answer will do. An older Asterisk reads the frame and says nothing."""
+        try:
+            async with asyncio.timeout(PROBE_LIMIT):
+                await self._over_socket.request("GET", "asterisk/ping")
+            self._over_socket.works = True
+        except (AriUnreachable, TimeoutError):
+            return
 
     def _received(self, frame: bytes) -> None:
         event = decode_event(frame)

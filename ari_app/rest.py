@@ -82,16 +82,14 @@ class HttpRest:
         query = f"?{urlencode(params)}" if params else ""
         url = URL(f"{self._base}/{path}{query}", encoded=True)
         try:
-            return await self._send(method, url, body)
-        except aiohttp.ServerDisconnectedError:
-            # Asterisk closed the kept connection just then (http.conf session_keep_alive). Sent
-            # twice is harmless: the second answer is 404 or 409.
             try:
                 return await self._send(method, url, body)
-            except (aiohttp.ClientError, OSError) as error:
-                raise AriUnreachable(str(error) or type(error).__name__) from None
+            except aiohttp.ServerDisconnectedError:
+                # Asterisk closed the kept connection just then (http.conf session_keep_alive).
+                # Sent twice is harmless: the second answer is 404 or 409.
+                return await self._send(method, url, body)
         except (aiohttp.ClientError, OSError) as error:
-            raise AriUnreachable(str(error) or type(error).__name__) from None
+            raise AriUnreachable(_said(error)) from None
 
     async def _send(self, method: str, url: URL, body: bytes) -> Reply:
         headers = {"Content-Type": JSON} if body else None
@@ -119,9 +117,11 @@ class WebSocketRest:
     """Over the event WebSocket: Asterisk 20.14, 21.9, 22.4 and later.
 
     Asterisk answers in order from one thread, so a request that waits holds up those behind it.
+    `works` once this connection has answered one.
     """
 
     def __init__(self) -> None:
+        self.works = False
         self._socket: aiohttp.ClientWebSocketResponse[bool] | None = None
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._numbers = itertools.count(1)
@@ -133,6 +133,7 @@ class WebSocketRest:
     def disconnected(self) -> None:
         """Whoever waits for an answer on this connection will not get it."""
         self._socket = None
+        self.works = False
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(AriUnreachable("the WebSocket was cut"))
@@ -166,6 +167,11 @@ class WebSocketRest:
             await socket.send_str(frame.decode())
             return await answer
         except (aiohttp.ClientError, OSError) as error:
-            raise AriUnreachable(str(error) or type(error).__name__) from None
+            raise AriUnreachable(_said(error)) from None
         finally:
             del self._waiting[number]
+
+
+def _said(error: Exception) -> str:
+    # The text of a time-out is the whole URL.
+    return "no connection in time" if isinstance(error, TimeoutError) else str(error)

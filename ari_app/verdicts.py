@@ -22,8 +22,8 @@ from ringfence.answer import (
 from ringfence.screening import Screened
 from ringfence.verdict import Action, Reason
 
-PROMPT_MARGIN = 5.0
-"""Seconds that the dialplan waits beyond the longest prompt."""
+PROMPT_MARGIN = 2.0
+"""Seconds that the dialplan waits beyond the longest prompt: two requests' patience."""
 
 
 class Verdicts:
@@ -39,38 +39,36 @@ class Verdicts:
 
         Safe to repeat where the first try broke off. The caller bounds the wait.
         """
-        verdict, rest = screened.verdict, self._client.rest
+        verdict, http = screened.verdict, self._client.http
         if verdict.action is Action.ALLOW and verdict.reason is Reason.NO_RULE:
-            return await _send_on(rest, channel, f"{PASS_EXTENSION}{screened.id}")
+            return await _send_on(self._client.rest, channel, f"{PASS_EXTENSION}{screened.id}")
         if verdict.action is Action.INTERCEPT:
-            reply = await _set(rest, channel, "TIMEOUT(absolute)", self._wait)
+            reply = await _set(http, channel, "TIMEOUT(absolute)", self._wait)
             if not reply.ok:
                 return reply
             # Before the prompt, so that the dialplan finds the verdict on the channel should this
             # process end in the middle. It then only rejects: the prompt is played from here.
             verdict = msgspec.structs.replace(verdict, prompt="")
-        reply = await _set(rest, channel, VERDICT_VARIABLE, assignments(verdict, screened.id))
+        reply = await _set(http, channel, VERDICT_VARIABLE, assignments(verdict, screened.id))
         if not reply.ok or verdict.action is Action.INTERCEPT:
             return reply
-        return await _send_on(rest, channel, VERDICT_EXTENSION)
+        return await _send_on(self._client.rest, channel, VERDICT_EXTENSION)
 
     async def intercept(self, screened: Screened, channel: str) -> Reply:
         """The prompt to its end, then the rejection. TimeoutError where Asterisk is silent."""
         name = f"ringfence-{screened.id}"
-        await self._intercepts.play(self._client.rest, channel, screened.verdict.prompt, name)
+        await self._intercepts.play(self._client.http, channel, screened.verdict.prompt, name)
         return await self.release(channel)
 
     async def release(self, channel: str) -> Reply:
-        """Send on a channel that has its verdict in its variable.
-
-        Over HTTP in any case: the WebSocket may have been cut, or closed at shutdown.
-        """
+        """Send on a channel that has its verdict in its variable."""
         async with asyncio.timeout(PATIENCE):
-            return await _send_on(self._client.http, channel, VERDICT_EXTENSION)
+            return await _send_on(self._client.rest, channel, VERDICT_EXTENSION)
 
 
-async def _set(rest: Rest, channel: str, name: str, value: str) -> Reply:
-    return await rest.request(
+async def _set(http: Rest, channel: str, name: str, value: str) -> Reply:
+    # Answered only when the channel's own thread has set it: not over the WebSocket.
+    return await http.request(
         "POST", path_of("channels", channel, "variable"), {"variable": name, "value": value}
     )
 

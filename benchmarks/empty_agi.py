@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from socket import socket as Socket
 from typing import cast
 
 import uvloop
@@ -79,9 +78,9 @@ class EmptyAgi(asyncio.Protocol):
             self._sent += 1
 
 
-def listening(host: str, port: int, *, defer: bool = False) -> Socket:
+def listening(host: str, port: int, *, defer: bool = False) -> socket.socket:
     """A listening socket; with `defer`, a session is accepted when its first bytes are there."""
-    listener = Socket()
+    listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if defer:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)

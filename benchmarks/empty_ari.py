@@ -19,7 +19,7 @@ from yarl import URL
 CONNECTIONS = 16
 
 
-class _Channel(msgspec.Struct):
+class _Channel(msgspec.Struct, frozen=True):
     id: str = ""
 
 
@@ -33,7 +33,7 @@ async def serve(base: str, username: str, password: str, app: str) -> None:
     decoder = msgspec.json.Decoder(_Event)
     tasks: set[asyncio.Task[None]] = set()
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-    headers = {"Authorization": aiohttp.BasicAuth(username, password).encode()}
+    headers = {"Authorization": aiohttp.encode_basic_auth(username, password)}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
         async def go_on(channel: str) -> None:

@@ -37,6 +37,7 @@ class Measured(msgspec.Struct):
     ratio: float = 0.0
     ratio_p99: float = 0.0
     ratio_rounds: list[float] = []
+    floor_lost: int = 0
     bar: float = 0.0
 
 
@@ -84,6 +85,7 @@ def _measured(way: Way, rate: float, legs: dict[tuple[str, float], list[Leg]]) -
     )  # fmt: skip
     if floor := legs.get((way.floor, rate)):
         out.ratio_rounds = _ratios(p50, _rounds(floor, 0.5))
+        out.floor_lost = sum(leg.lost for leg in floor)
         out.ratio = median(out.ratio_rounds)
         out.ratio_p99 = median(_ratios(p99, _rounds(floor, 0.99)))
     return out

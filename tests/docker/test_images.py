@@ -1,44 +1,28 @@
 """What each image is: an ordinary user, nothing writable, nothing to build with, no secrets."""
 
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from .conftest import NET, SERVICES, TAG, Stack, wait_until
+from tests.docker.containers import NET, SERVICES, TAG, Stack, docker, health_of, wait_until
 
 pytestmark = pytest.mark.docker
 
-Docker = Callable[..., str]
-
 
 @pytest.fixture
-def docker(stack: Stack) -> Docker:
-    def run(*words: str) -> str:
-        done = subprocess.run(
-            ["docker", *words], capture_output=True, text=True, timeout=60, check=False
-        )
-        return (done.stdout + done.stderr).strip()
-
-    return run
-
-
-@pytest.fixture
-def alone(docker: Docker) -> Iterator[str]:
+def alone(stack: Stack) -> Iterator[str]:
     """Ringfence's image without any other, as hardened as in the composition."""
-    name, volume = f"ringfence-alone-{os.getpid()}", f"ringfence-alone-{os.getpid()}"
+    name = f"ringfence-alone-{os.getpid()}"
     docker(
         "run", "-d", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp",
-        "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-        "-v", f"{volume}:/var/lib/ringfence", "-e", f"RINGFENCE_AGI_BIND={NET}.9:4573",
+        "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--health-interval", "2s",
+        "-v", f"{name}:/var/lib/ringfence", "-e", f"RINGFENCE_AGI_BIND={NET}.9:4573",
         f"ringfence:{TAG}", "ringfence", "serve", "--workers", "2",
     )  # fmt: skip
-    try:
-        yield name
-    finally:
-        docker("rm", "-f", name)
-        docker("volume", "rm", volume)
+    yield name
+    docker("rm", "-f", name)
+    docker("volume", "rm", name)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -57,7 +41,7 @@ def test_no_build_tool_is_in_ringfences_image(stack: Stack) -> None:
     assert stack.status("ringfence", "python", "-c", "import pip") != 0
 
 
-def test_no_password_is_in_an_images_history(stack: Stack, docker: Docker) -> None:
+def test_no_password_is_in_an_images_history(stack: Stack) -> None:
     for image in ("ringfence", "ringfence-asterisk", "ringfence-valkey"):
         history = docker("history", "--no-trunc", f"{image}:{TAG}")
         assert "PASSWORD=" not in history
@@ -66,21 +50,21 @@ def test_no_password_is_in_an_images_history(stack: Stack, docker: Docker) -> No
 
 
 def test_alone_it_runs_an_embedded_valkey_whose_rules_outlive_a_kill(
-    docker: Docker, alone: str
+    alone: str,
 ) -> None:
-    def healthy() -> bool:
-        return docker("inspect", "-f", "{{.State.Health.Status}}", alone) == "healthy"
+    def wait_healthy() -> None:
+        wait_until(lambda: health_of(alone) == "healthy", 60, lambda: docker("logs", alone))
 
-    wait_until(healthy, 60, lambda: docker("logs", alone))
+    wait_healthy()
     docker("exec", alone, "ringfence", "rule", "add", "stop", "--caller", "+12025550123",
            "--action", "block")  # fmt: skip
     docker("kill", alone)
     docker("start", alone)
-    wait_until(healthy, 60, lambda: docker("logs", alone))
+    wait_healthy()
     assert "stop" in docker("exec", alone, "ringfence", "rule", "list")
 
 
-def test_a_misspelt_setting_stops_the_start_with_its_name(stack: Stack, docker: Docker) -> None:
+def test_a_misspelt_setting_stops_the_start_with_its_name(stack: Stack) -> None:
     said = docker("run", "--rm", "--network", "none", "-e", "RINGFENCE_AGI_BND=127.0.0.1:4573",
                   f"ringfence:{TAG}")  # fmt: skip
     assert "RINGFENCE_AGI_BND" in said
@@ -88,6 +72,6 @@ def test_a_misspelt_setting_stops_the_start_with_its_name(stack: Stack, docker: 
     assert "Traceback" not in said
 
 
-def test_asterisk_without_passwords_says_what_to_set(stack: Stack, docker: Docker) -> None:
+def test_asterisk_without_passwords_says_what_to_set(stack: Stack) -> None:
     said = docker("run", "--rm", "--network", "none", f"ringfence-asterisk:{TAG}")
     assert said == "start: ARI_PASSWORD is not set: give each container the one that Ringfence has"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
+import structlog
 
 from ringfence.call import CallAttempt
 from ringfence.lists import NumberList, parse_entry
@@ -21,6 +23,12 @@ ATTEMPT = CallAttempt(called="2025550123", caller="9005550100", trunk="carrier-a
 BLOCKS_900 = compile_rules(
     [decode_rule("no-900", '{"action":"block","when":{"caller":"+1900*"},"basis":"analytics"}')]
 )
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 class Broken(dict[str, Any]):
@@ -70,12 +78,13 @@ async def test_the_time_a_decision_took_is_measured() -> None:
     assert (await screener.screen(ATTEMPT, "agi")).took == 0.25
 
 
-async def test_failing_open_lets_the_call_through_and_says_why() -> None:
+async def test_failing_open_lets_the_call_through_and_says_why(logged: list[Any]) -> None:
     screened = await Screener(no_world).screen(ATTEMPT, "agi")
     assert screened.verdict.action is Action.ALLOW
     assert screened.verdict.reason is Reason.FAIL_OPEN
     assert screened.verdict.detail == "RuntimeError: no world"
     assert screened.call is None
+    assert [entry["event"] for entry in logged] == ["screening failed"]
 
 
 async def test_failing_closed_refuses_the_call_so_that_another_route_may_be_tried() -> None:

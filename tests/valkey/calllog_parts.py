@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -157,6 +158,4 @@ def call(number: int, *, prefix: str = "c", **fields: str) -> Screened:
 
 async def ids(redis: Redis, stream: str) -> list[str]:
     """The ids of all records in the stream, in order."""
-    import json
-
     return [json.loads(fields[b"record"])["id"] for _, fields in await redis.xrange(stream)]

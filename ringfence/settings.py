@@ -1,0 +1,162 @@
+"""The settings in the words of their file, with what holds where nothing is set; reads nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+DEFAULT_AGI_BIND = "127.0.0.1:4573"
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class SettingsRefused(ValueError):  # noqa: N818 - the field's word: settings are refused
+    """Settings that cannot be used; the text says in one line which and what to mend."""
+
+
+SECRETS = frozenset({"redis.url", "ari.password", "ami.password"})
+"""Never shown, and readable from a file instead (`password_file`, as containers hand out secrets).
+A Redis URL has its password in it."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One section of the file. What is secret is never shown."""
+
+    def __repr__(self) -> str:
+        section = type(self).__name__.removesuffix("Section").lower()
+        shown = (
+            f"{name}={'***' if f'{section}.{name}' in SECRETS and value else repr(value)}"
+            for name in self.__struct_fields__
+            for value in (getattr(self, name),)
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class RedisSection(Section, frozen=True):
+    """Without a URL an embedded Valkey runs under the state directory."""
+
+    url: str = ""
+    prefix: str = "ringfence:"
+
+
+class AgiSection(Section, frozen=True):
+    """The FastAGI door; an empty `bind` shuts it."""
+
+    bind: str = ""
+
+
+class AriSection(Section, frozen=True):
+    """The ARI door; an empty `url` shuts it. Worker 2 registers the application ``<app>-2``."""
+
+    url: str = ""
+    username: str = "ringfence"
+    password: str = ""
+    app: Name = "ringfence"
+    rest: Literal["http", "websocket"] = "http"
+
+    def app_of(self, worker: int) -> str:
+        """The application that this worker (1, 2, …) registers with Asterisk."""
+        return self.app if worker <= 1 else f"{self.app}-{worker}"
+
+
+class AmiSection(Section, frozen=True):
+    """Asterisk's manager interface, which only `ringfence doctor` asks; no host: not at all."""
+
+    host: str = ""
+    port: Port = 5038
+    username: str = "ringfence"
+    password: str = ""
+
+
+class StateSection(Section, frozen=True):
+    """Where the snapshot, the call log's spool and the embedded Valkey live."""
+
+    dir: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The directory, by default where such things live on this system."""
+        if self.dir:
+            return Path(self.dir)
+        if os.geteuid() == 0:
+            return Path("/var/lib/ringfence")
+        try:
+            base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
+        except RuntimeError:
+            raise SettingsRefused("no home directory: set RINGFENCE_STATE_DIR") from None
+        return Path(base) / "ringfence"
+
+
+class ScreeningSection(Section, frozen=True):
+    """What happens when screening itself fails; with `monitor` every rule only notes."""
+
+    fail: Literal["open", "closed"] = "open"
+    monitor: bool = False
+
+
+class CalllogSection(Section, frozen=True):
+    """Bounds of the call log: records in Redis, bytes on disk while Redis is away."""
+
+    maxlen: Annotated[int, Meta(ge=1_000)] = 1_000_000
+    spool_bytes: Annotated[int, Meta(ge=1_000_000)] = 256_000_000
+    mask_callers: bool = False
+
+
+class LogSection(Section, frozen=True):
+    """`format` auto: for people on a terminal, JSON otherwise."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings; `file` is the one that was read, if any."""
+
+    redis: RedisSection = RedisSection()
+    agi: AgiSection = AgiSection()
+    ari: AriSection = AriSection()
+    ami: AmiSection = AmiSection()
+    state: StateSection = StateSection()
+    screening: ScreeningSection = ScreeningSection()
+    calllog: CalllogSection = CalllogSection()
+    log: LogSection = LogSection()
+    file: Path | None = None
+
+    def check(self) -> None:
+        """`SettingsRefused` where settings do not go together."""
+        _ = self.agi_bind
+        if self.ari.url and not self.ari.url.startswith(("http://", "https://")):
+            raise SettingsRefused("ari.url: write ARI's address, such as http://127.0.0.1:8088/ari")
+        if self.ari.url and not self.ari.password:
+            raise SettingsRefused("ari.password is not set: use the one in Asterisk's ari.conf")
+
+    @property
+    def agi_bind(self) -> Address | None:
+        """Where the FastAGI door listens; None where only the ARI door is open."""
+        if self.agi.bind:
+            return parse_address("agi.bind", self.agi.bind)
+        return None if self.ari.url else parse_address("agi.bind", DEFAULT_AGI_BIND)
+
+
+class Address(NamedTuple):
+    """A host and a port to listen at or to connect to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(name: str, text: str) -> Address:
+    """``127.0.0.1:4573`` or ``[::1]:4573``; `name` is the setting that a refusal names."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise SettingsRefused(f"{name} = {text!r}: write HOST:PORT, such as {DEFAULT_AGI_BIND}")
+    return Address(host, int(port))

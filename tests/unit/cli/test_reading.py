@@ -1,0 +1,95 @@
+"""What admins type and what files hold, read as it was meant or refused."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import click
+import pytest
+
+from ringfence.cli.list_file import check, entries
+from ringfence.cli.output import moment, one_line, parse_moment, parse_span
+from ringfence.cli.rule_flags import as_entry, rule_of
+from ringfence.rules import RuleRefused
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "entry"),
+    [
+        ("+12025550123", "+12025550123"),
+        ("202-555-0123", "+12025550123"),
+        ("(202) 555-0123", "(202) 555-0123"),
+        ("2025550123", "+12025550123"),
+        ("12025550123", "+12025550123"),
+        ("011442079460000", "+442079460000"),
+        ("+1900*", "+1900*"),
+        ("+12025550100-+12025550199", "+12025550100-+12025550199"),
+        ("911", "911"),
+        ("@scammers", "@scammers"),
+        ("anonymous", "anonymous"),
+    ],
+)
+def test_numbers_without_a_plus_are_read_as_dialled_in_the_us(typed: str, entry: str) -> None:
+    assert as_entry(typed) == entry
+
+
+def test_a_time_is_a_span_from_now_a_date_or_a_time_with_its_zone() -> None:
+    assert moment(parse_moment("7d", NOW)) == "2026-11-28 12:00Z"
+    assert moment(parse_moment("90m", NOW)) == "2026-11-21 13:30Z"
+    assert moment(parse_moment("2027-01-31", NOW)) == "2027-01-31 00:00Z"
+    assert moment(parse_moment("2027-01-31T08:00:00-05:00", NOW)) == "2027-01-31 13:00Z"
+
+
+@pytest.mark.parametrize("text", ["soon", "7y", "", "d", "-7d", "0d", "2027-13-01", "9999999999w"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        parse_moment(text, NOW)
+    with pytest.raises(click.BadParameter):
+        parse_span(text or " ")
+
+
+def test_a_rule_of_flags_says_who_added_it_and_when() -> None:
+    flags = {"caller": ("2025550123", "!@friends"), "action": "block", "expires": "7d"}
+    rule = rule_of("r", "", flags, "alice", NOW)
+    assert rule.when.caller == ("+12025550123", "!@friends")
+    assert (rule.added_by, rule.added_at) == ("alice", NOW)
+    assert moment(rule.expires_at) == "2026-11-28 12:00Z"
+
+
+def test_a_rule_of_flags_is_checked_as_any_other() -> None:
+    with pytest.raises(RuleRefused, match="respond"):
+        rule_of("r", "", {"caller": ("anonymous",), "action": "block", "sip": 200}, "alice", NOW)
+    with pytest.raises(click.UsageError, match="in the past"):
+        rule_of("r", "", {"every_call": True, "action": "block", "expires": "2020-01-01"}, "a", NOW)
+
+
+def test_flags_and_a_file_exclude_each_other() -> None:
+    with pytest.raises(click.UsageError, match="not from both"):
+        rule_of("r", "-", {"action": "block"}, "alice", NOW)
+
+
+def test_a_file_of_numbers_may_have_comments_columns_and_a_byte_order_mark() -> None:
+    text = '\ufeff# head\n+12025550100\n\n"202-555-0101",spam\r\n+1900* # premium\n2025550102;x\n'
+    file = io.BytesIO(text.encode())
+    assert check(file) == (4, 0, [])
+    assert list(entries(file)) == ["+12025550100", "+12025550101", "+1900*", "+12025550102"]
+
+
+def test_bad_lines_are_counted_and_named_by_their_number() -> None:
+    file = io.BytesIO(b"+12025550100\nfoo\n\xff\xfe\n+0\n" + b"x\n" * 30)
+    checked = check(file)
+    assert (checked.good, checked.bad) == (1, 33)
+    assert [line.number for line in checked.shown[:3]] == [2, 3, 4]
+    assert len(checked.shown) == 20
+
+
+def test_an_endless_line_does_not_fill_the_memory() -> None:
+    checked = check(io.BytesIO(b"9" * 100_000))
+    assert checked.good == 0
+
+
+def test_nothing_that_strangers_wrote_moves_the_cursor() -> None:
+    assert one_line("a\x1b[2Jb\nc\u202ed") == "a [2Jb c d"

@@ -18,9 +18,10 @@ from ringfence.answer import (
     VERDICT_EXTENSION,
     VERDICT_VARIABLE,
     assignments,
+    passes,
 )
 from ringfence.screening import Screened
-from ringfence.verdict import Action, Reason
+from ringfence.verdict import Action
 
 PROMPT_MARGIN = 2.0
 """Seconds that the dialplan waits beyond the longest prompt: two requests' patience."""
@@ -40,7 +41,7 @@ class Verdicts:
         Safe to repeat where the first try broke off. The caller bounds the wait.
         """
         verdict, http = screened.verdict, self._client.http
-        if verdict.action is Action.ALLOW and verdict.reason is Reason.NO_RULE:
+        if passes(verdict):
             return await _send_on(self._client.rest, channel, f"{PASS_EXTENSION}{screened.id}")
         if verdict.action is Action.INTERCEPT:
             reply = await _set(http, channel, "TIMEOUT(absolute)", self._wait)

@@ -150,7 +150,7 @@ class Ami:
             if "\n" in value or "\r" in value:
                 raise ValueError(f"AMI {name}: a line break would end the action")
         manager = self._manager
-        if manager is None or manager.protocol is None or manager.protocol.closed:
+        if manager is None or not self.is_connected:
             raise AmiFailed(f"AMI at {self._address} is away")
         protocol = manager.protocol
         try:
@@ -169,18 +169,24 @@ class Ami:
     async def _connect(self) -> None:
         quiet = logging.getLogger(f"{__name__}.panoramisk")
         quiet.setLevel(logging.CRITICAL)
-        connected = asyncio.Event()
+        login: asyncio.Future[asyncio.Future[Any]] = asyncio.get_running_loop().create_future()
+
+        def connected(manager: _Manager) -> None:
+            # on the first connection; later logins are panoramisk's own affair
+            if not login.done():
+                login.set_result(manager.authenticated_future)
+
         manager = self._manager = _Manager(
             host=self._host, port=self._port, **self._login, events="off", encoding="latin-1",
             loop=asyncio.get_running_loop(), ping_delay=_NEVER, ping_interval=_NEVER,
-            forgetable_actions=_Everything(), log=quiet, on_connect=lambda manager: connected.set(),
+            forgetable_actions=_Everything(), log=quiet, on_connect=connected,
         )  # fmt: skip
         try:
             async with asyncio.timeout(self._timeout):
                 await manager.connect()
-                # Its done-callback sends the login; on_connect is called in the loop's next round.
-                await connected.wait()
-                answer = await manager.authenticated_future
+                answer = await (await login)
+                # panoramisk notes the login in a done-callback, which may come after this line
+                await asyncio.sleep(0)
         except TimeoutError:
             raise AmiFailed(f"AMI at {self._address} does not answer the login in time") from None
         except OSError as error:

@@ -6,29 +6,31 @@ everything in it is ours or was bounded when its rule was decoded, so no quoting
 
 from __future__ import annotations
 
-from ringfence.verdict import Action, Verdict
+from ringfence.verdict import Action, Reason, Verdict
 
-VERDICT_VARIABLE = "RINGFENCE_VERDICT"
 CONTEXT = "ringfence"
 """The context of dialplan/ringfence.conf."""
-VERDICT_EXTENSION = "verdict"
+VERDICT_VARIABLE = "RINGFENCE_VERDICT"
+VERDICT_EXTENSION = "act"
 """Reads `VERDICT_VARIABLE` and acts on it."""
 PASS_EXTENSION = "pass-"
-"""Followed by the call's id: allowed, no rule; one request instead of two."""
+"""Followed by the call's id: no rule touched the call. One ARI request instead of two."""
+PASS_VARIABLES = "ARRAY(RINGFENCE_ID,TIMEOUT(absolute))"
+"""The same in one AGI command: the id, and the deadline put back to what stood before. ARRAY() is
+written by ``SET VARIABLE``, which costs Asterisk 0.1 ms less than ``EXEC MSet``."""
 
 
-def assignments(verdict: Verdict, call_id: str, timeout: str = "") -> str:
-    """The verdict as the argument of ``MSet``: ``RINGFENCE_ACTION=block,RINGFENCE_REASON=…``.
+def passes(verdict: Verdict) -> bool:
+    """No rule touched the call: the dialplan has preset everything but the id."""
+    return verdict.reason is Reason.NO_RULE and verdict.action is Action.ALLOW
 
-    A call that is let through without a label goes straight back to its caller's context, so the
-    deadline is taken off it here: `timeout` is what stood before (`CallAttempt.timeout`).
-    """
+
+def assignments(verdict: Verdict, call_id: str) -> str:
+    """The verdict as the argument of ``MSet``: ``RINGFENCE_ACTION=block,RINGFENCE_REASON=…``."""
     text = (
         f"RINGFENCE_ACTION={verdict.action},RINGFENCE_REASON={verdict.reason},"
         f"RINGFENCE_RULE={verdict.rule},RINGFENCE_LABEL={verdict.label},RINGFENCE_ID={call_id}"
     )
-    if verdict.action is Action.ALLOW:
-        return f"{text},TIMEOUT(absolute)={timeout}" if timeout else text
-    if verdict.action is Action.FLAG:
+    if verdict.action.lets_through:
         return text
     return f"{text},RINGFENCE_SIP={verdict.sip},RINGFENCE_PROMPT={verdict.prompt}"

@@ -51,13 +51,18 @@ class AgiSection(Section, frozen=True):
 
 
 class AriSection(Section, frozen=True):
-    """The ARI door; an empty `url` shuts it. Worker 2 registers the application ``<app>-2``."""
+    """The ARI door; an empty `url` shuts it. Worker 2 registers the application ``<app>-2``.
+
+    `deadline` is the dialplan's RINGFENCE_DEADLINE; `rest` ``http`` is for trying alone, as an
+    Asterisk without REST over the WebSocket gets HTTP by itself.
+    """
 
     url: str = ""
     username: str = "ringfence"
     password: str = ""
     app: Name = "ringfence"
-    rest: Literal["http", "websocket"] = "http"
+    rest: Literal["http", "websocket"] = "websocket"
+    deadline: Annotated[float, Meta(gt=0, le=60)] = 0.25
 
     def app_of(self, worker: int) -> str:
         """The application that this worker (1, 2, …) registers with Asterisk."""

@@ -71,6 +71,7 @@ class AriDoor:
                 app=settings.app,
                 worker=max(worker, 1),
                 rest=settings.rest,
+                deadline=settings.deadline,
             )
         except ValueError as error:
             raise SettingsRefused(str(error)) from None

@@ -114,7 +114,7 @@ def examine_globals(values: dict[str, str], settings: Settings) -> list[Finding]
     if door == "ari" and (values["RINGFENCE_APP"] or "ringfence") != settings.ari.app:
         findings.append(fail(part, f"RINGFENCE_APP is {values['RINGFENCE_APP']!r}, but ari.app is "
                              f"{settings.ari.app!r}", "make both the same"))  # fmt: skip
-    findings += _deadline(values["RINGFENCE_DEADLINE"])
+    findings += _deadline(values["RINGFENCE_DEADLINE"], settings)
     if values["RINGFENCE_FAIL"] not in ("", "open", "closed"):
         shown = values["RINGFENCE_FAIL"]
         findings.append(fail(part, f"RINGFENCE_FAIL is {shown!r}, which means open",
@@ -137,7 +137,7 @@ def _agi_global(text: str, settings: Settings) -> list[Finding]:
     return []
 
 
-def _deadline(text: str) -> list[Finding]:
+def _deadline(text: str, settings: Settings) -> list[Finding]:
     try:
         seconds = float(text or "0.25")
     except ValueError:
@@ -147,4 +147,7 @@ def _deadline(text: str) -> list[Finding]:
     if not 0.05 <= seconds <= 2:
         return [warn("globals", f"RINGFENCE_DEADLINE is {seconds} s",
                      "0.25 is enough; callers wait for it when Ringfence is away")]  # fmt: skip
+    if settings.ari.url and seconds != settings.ari.deadline:
+        return [warn("globals", f"RINGFENCE_DEADLINE is {seconds} s, ari.deadline "
+                     f"{settings.ari.deadline} s", "make both the same")]  # fmt: skip
     return []

@@ -20,6 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ringfence.store import snapshot as snapshots
 from ringfence.store.connection import address_of, explain_failure
+from ringfence.store.ending import end
 from ringfence.store.holdings import Holdings
 from ringfence.store.keys import Keys
 from ringfence.store.loading import NotReady
@@ -128,20 +129,25 @@ class Mirror:
 
     async def run(self) -> NoReturn:
         """Stay current for ever; saves the snapshot when cancelled."""
-        saver = asyncio.create_task(self._save_now_and_then(), name="snapshot")
-        backoff = BACKOFF_FIRST
+        tasks = [
+            asyncio.create_task(self._spells(), name="mirror"),
+            asyncio.create_task(self._save_now_and_then(), name="snapshot"),
+        ]
         try:
-            while True:
-                begun = time.monotonic()
-                await self._spell()
-                backoff = BACKOFF_FIRST if time.monotonic() - begun > 10 else backoff
-                await asyncio.sleep(backoff)
-                backoff = min(backoff * 2, BACKOFF_MOST)
+            await asyncio.gather(*tasks)
         finally:
-            saver.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await saver
+            await end(tasks)
             await self._save()
+        raise AssertionError("the mirror's tasks go on for ever")
+
+    async def _spells(self) -> None:
+        backoff = BACKOFF_FIRST
+        while True:
+            begun = time.monotonic()
+            await self._spell()
+            backoff = BACKOFF_FIRST if time.monotonic() - begun > 10 else backoff
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, BACKOFF_MOST)
 
     async def _spell(self) -> None:
         session = Session(self._redis, self._keys, self._held, self._clock, self._log)
@@ -165,9 +171,12 @@ class Mirror:
                 if self._loaded.is_set():
                     self._last_sync = self._clock()
             watch.cancel()
-            await session.close()
-            # Connections of the pool may be half dead: the next spell begins with new ones.
-            await self._redis.connection_pool.disconnect(inuse_connections=False)
+            # A connection that fails once more while it is closed changes nothing.
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await session.close()
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                # Those of the pool may be half dead: the next spell begins with new ones.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     async def _watch(self, session: Session) -> None:
         await session.complete.wait()
@@ -181,7 +190,7 @@ class Mirror:
 
     async def _save_now_and_then(self) -> None:
         pause = SAVE_AFTER
-        while self._snapshot:
+        while True:
             await asyncio.sleep(pause)
             pause = max(SAVE_AFTER, SAVE_SHARE * await self._save())
 

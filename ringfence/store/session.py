@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.store.agenda import Why
+from ringfence.store.ending import end
 from ringfence.store.holdings import Holdings
 from ringfence.store.keys import CHANGE_ENTRIES, Keys
 from ringfence.store.loading import Loader, WrongType
@@ -94,9 +95,7 @@ class Session:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     async def close(self) -> None:
         """Drop the connections."""

@@ -49,6 +49,12 @@ def test_every_container_is_healthy(stack: Stack) -> None:
     assert [stack.health(name) for name in SERVICES] == ["healthy"] * 3
 
 
+def test_doctor_finds_nothing_to_mend(stack: Stack) -> None:
+    assert stack.status("ringfence", "ringfence", "doctor") == 0, stack.inside(
+        "ringfence", "sh", "-c", "ringfence doctor || true"
+    )
+
+
 @pytest.mark.parametrize("door", ["agi", "ari"])
 def test_an_unlisted_caller_is_answered_and_talks(stack: Stack, door: str) -> None:
     call = asyncio.run(place(UNLISTED, door))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ringfence import __version__
 from tests.docker.containers import NET, SERVICES, TAG, Stack, docker, health_of, wait_until
 
 pytestmark = pytest.mark.docker
@@ -39,6 +40,11 @@ def test_no_build_tool_is_in_ringfences_image(stack: Stack) -> None:
     for tool in ("pip", "pip3", "gcc", "cc", "make", "git", "curl"):
         assert stack.status("ringfence", "which", tool) != 0, tool
     assert stack.status("ringfence", "python", "-c", "import pip") != 0
+
+
+def test_the_image_holds_this_checkouts_version(stack: Stack) -> None:
+    said = stack.inside("ringfence", "ringfence", "--version")
+    assert __version__ in said.split()
 
 
 def test_no_password_is_in_an_images_history(stack: Stack) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.answer import assignments
+from ringfence.answer import assignments, passes
 from ringfence.rules import RuleRefused, compile_rules, decode_rule, evaluate
 from ringfence.screening import CallAttempt, call_of
 from ringfence.trunk import DEFAULT_TRUNK
@@ -29,6 +29,19 @@ def test_a_call_that_ends_has_its_sip_code_and_prompt_too() -> None:
     assert assignments(verdict, "ID1").endswith(
         "RINGFENCE_ID=ID1,RINGFENCE_SIP=603,RINGFENCE_PROMPT=ss-noservice"
     )
+
+
+def test_only_a_call_that_no_rule_touched_passes_with_its_id_alone() -> None:
+    assert passes(Verdict(action=Action.ALLOW, reason=Reason.NO_RULE))
+    for action, reason in (
+        (Action.ALLOW, Reason.RULE),
+        (Action.ALLOW, Reason.EMERGENCY),
+        (Action.ALLOW, Reason.FAIL_OPEN),
+        (Action.FLAG, Reason.RULE),
+        (Action.BLOCK, Reason.RULE),
+        (Action.INTERCEPT, Reason.RULE),
+    ):
+        assert not passes(Verdict(action=action, reason=reason))
 
 
 def split_as_mset_does(text: str) -> dict[str, str]:

@@ -142,6 +142,24 @@ def test_the_facts_are_bounded_in_length_and_number() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sent", "timeout"),
+    [
+        ("30", "30"),
+        ("0.250", "0.250"),
+        ("", "0"),
+        ("-1", "0"),
+        ("1e9", "0"),
+        ("1,RINGFENCE_ACTION=allow", "0"),
+        ("30%0A", "0"),
+        ("9999999", "0"),
+        ("٣", "0"),
+    ],
+)
+def test_a_time_out_is_plain_seconds_or_none(sent: str, timeout: str) -> None:
+    assert parse_facts(f"to={sent}").timeout == timeout
+
+
+@pytest.mark.parametrize(
     ("source", "address"),
     [
         ("192.0.2.1:5060", "192.0.2.1"),

@@ -22,8 +22,6 @@ def a_list(name: str, *entries: str) -> dict[str, NumberList]:
     return {name: numbers}
 
 
-@pytest.mark.parametrize("country", ["US", "DE", "AT", "KR", "GB"])
-@pytest.mark.parametrize("strip", ["", "9", "91", "1", "00", "+9"])
 @pytest.mark.parametrize(
     "called",
     [
@@ -33,11 +31,11 @@ def a_list(name: str, *entries: str) -> dict[str, NumberList]:
         *("urn:service:sos", "URN:SERVICE:SOS.POLICE", "<urn:service:sos.ambulance>"),
     ],
 )
-def test_an_emergency_number_is_known_in_every_form_on_every_trunk(
-    called: str, country: str, strip: str
-) -> None:
-    trunk = Trunk(country=country, strip=strip)
-    assert emergency(call_of(CallAttempt(called=called), trunk), {}, 0.0)
+def test_an_emergency_number_is_known_in_every_form_on_every_trunk(called: str) -> None:
+    for country in ("US", "DE", "AT", "KR", "GB"):
+        for strip in ("", "9", "91", "1", "00", "+9"):
+            trunk = Trunk(country=country, strip=strip)
+            assert emergency(call_of(CallAttempt(called=called), trunk), {}, 0.0), trunk
 
 
 @pytest.mark.parametrize(

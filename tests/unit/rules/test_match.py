@@ -89,9 +89,9 @@ def test_a_trunks_name_is_compared_letter_by_letter_with_stars(
 
 def test_no_pattern_of_stars_makes_a_call_wait(call: Make) -> None:
     test = compile_value("trunk", "*a" * 39 + "*b").test
-    began = time.perf_counter()
+    began = time.process_time()
     assert not test(call(trunk="a" * 250), NOTHING, 0.0)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

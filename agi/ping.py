@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from agi.protocol import Environment, command
-from agi.session import Session
+from agi.session import Answer
 from ringfence import __version__
 
 
-async def ping(session: Session, environment: Environment) -> None:
+def ping(environment: Environment) -> Answer:
     """Answer with the version, as a variable that a dialplan could read too."""
-    await session.ask(command("SET VARIABLE", "RINGFENCE_VERSION", __version__))
+    answer = command("SET VARIABLE", "RINGFENCE_VERSION", __version__)
+    return Answer(answer, lambda applied, age: None)

@@ -80,30 +80,40 @@ class AgiReader:
         return messages
 
 
+_LINE = re.compile(
+    rb"^agi_(network_script|channel|uniqueid|arg_(\d{1,3})): ([^\r\n]*)", re.MULTILINE
+)
+_ANY_LINE = re.compile(rb"^agi_[a-z0-9_]+: ", re.MULTILINE)
+
+
 def parse_environment(header: bytes) -> Environment:
-    """Read the ``agi_*`` lines. ProtocolError where there is not one."""
-    try:
-        text = header.decode()
-    except UnicodeDecodeError:
-        text = header.decode("latin-1")
-    values: dict[str, str] = {}
-    for line in text.split("\n"):
-        name, separator, value = line.partition(": ")
-        # A caller name with a newline in it could forge a line. What Asterisk writes before the
-        # name counts the first time, the arguments, which come after it, the last time.
-        if separator and name.startswith("agi_") and (name not in values or "_arg_" in name):
-            values[name] = value.rstrip("\r")
-    if not values:
+    """Read the ``agi_*`` lines. ProtocolError where there is not one.
+
+    A caller name with a newline in it could forge a line. What Asterisk writes before the name
+    counts the first time, the arguments, which come after it, the last time.
+    """
+    if not _ANY_LINE.search(header):
         raise ProtocolError("no agi_ line: the peer is not Asterisk")
+    values: dict[bytes, bytes] = {}
+    for name, number, value in _LINE.findall(header):
+        if number or name not in values:
+            values[name] = value
     arguments: list[str] = []
-    while (argument := values.get(f"agi_arg_{len(arguments) + 1}")) is not None:
-        arguments.append(argument)
+    while (argument := values.get(b"arg_%d" % (len(arguments) + 1))) is not None:
+        arguments.append(_text(argument))
     return Environment(
-        script=values.get("agi_network_script", "").partition("?")[0].strip("/"),
-        channel=values.get("agi_channel", ""),
-        uniqueid=values.get("agi_uniqueid", ""),
+        script=_text(values.get(b"network_script", b"")).partition("?")[0].strip("/"),
+        channel=_text(values.get(b"channel", b"")),
+        uniqueid=_text(values.get(b"uniqueid", b"")),
         arguments=tuple(arguments),
     )
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')
@@ -114,5 +124,5 @@ def command(name: str, *arguments: str) -> bytes:
 
     A newline would start a second command, a quote or backslash the next argument.
     """
-    quoted = "".join(f' "{_UNSAFE.sub("", argument)[:2048]}"' for argument in arguments)
+    quoted = "".join([f' "{_UNSAFE.sub("", argument)[:2048]}"' for argument in arguments])
     return f"{name}{quoted}\n".encode("utf-8", "replace")

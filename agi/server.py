@@ -12,11 +12,14 @@ import structlog
 
 from agi.ping import ping
 from agi.screen import screen_entry
-from agi.session import HEADER_TIMEOUT, SESSION_TIMEOUT, Entry, Session
+from agi.session import Entry, Session
 from ringfence.screening import Screened, Screener
 
 log = structlog.get_logger(__name__)
 
+HEADER_TIMEOUT = 2.0
+SESSION_TIMEOUT = 5.0
+"""Seconds. Far longer than the dialplan's deadline, as it is Asterisk that ends a late call."""
 MAX_CONNECTIONS = 2_000
 """More than any Asterisk has in call set-up at once; beyond it a connection is closed at once and
 the dialplan's fail mode decides."""
@@ -51,26 +54,21 @@ class AgiServer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._refused = 0
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen. OSError (port in use, no such address) is the caller's to tell."""
         loop = asyncio.get_running_loop()
         # A half-open peer costs one slot for the header's time-out and nothing else.
         self._server = await loop.create_server(
-            partial(
-                Session,
-                self._entries,
-                self._opened,
-                self._closed,
-                header_timeout=self._header_timeout,
-                session_timeout=self._session_timeout,
-            ),
+            partial(Session, self._entries, self._opened, self._closed),
             self._host,
             self._port,
             family=socket.AF_UNSPEC,
             backlog=1024,
             reuse_port=self._reuse_port or None,
         )
+        self._watch = loop.create_task(self._watch_over(), name="AGI sessions")
 
     @property
     def port(self) -> int:
@@ -95,12 +93,23 @@ class AgiServer:
             log.warning("AGI sessions cut at shutdown", sessions=len(self._sessions))
             for session in list(self._sessions):
                 session.abort()
-            # Each has its record to write yet, which waits for nobody.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CUT_TIMEOUT):
                     await self._idle.wait()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._server is not None:
             await self._server.wait_closed()
+
+    async def _watch_over(self) -> None:
+        """Close who takes too long. One timer for all: a peer may get half as long again."""
+        while True:
+            await asyncio.sleep(min(self._header_timeout, self._session_timeout) / 2)
+            for session in list(self._sessions):
+                patience = self._session_timeout if session.answered else self._header_timeout
+                if session.age > patience:
+                    log.warning("AGI peer silent for too long, closed", peer=session.peer)
+                    session.abort()
 
     def _opened(self, session: Session) -> bool:
         if len(self._sessions) >= self._max:

@@ -160,7 +160,7 @@ class AriDoor:
     async def _one_call(self, waiting: _Waiting, facts: str) -> None:
         channel = waiting.channel
         attempt = parse_facts(facts, channel=channel.name, uniqueid=channel.id)
-        screened = await self._screener.screen(attempt, "ari")
+        screened = self._screener.screen(attempt, "ari")
         outcome = await self._apply(screened, waiting)
         if outcome == "applied":
             self._answered[channel.id] = None

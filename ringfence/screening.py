@@ -70,7 +70,7 @@ class Screener:
         self._timer = timer
         self._new_id = new_id or call_id
 
-    async def screen(self, attempt: CallAttempt, door: str) -> Screened:
+    def screen(self, attempt: CallAttempt, door: str) -> Screened:
         """The verdict for one call. Never raises and never waits for the network."""
         began = self._timer()
         now = self._clock()

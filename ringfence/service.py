@@ -63,7 +63,7 @@ class Service:
         self._settings = settings
         self._worker = worker
         state = prepare_state_dir(settings)
-        self._valkey = None if settings.redis.url else EmbeddedValkey(state, log)
+        self._valkey = embedded_valkey(settings, state)
         url = settings.redis.url or (self._valkey.url if self._valkey else "")
         try:
             keys = Keys(settings.redis.prefix)
@@ -179,6 +179,14 @@ class Service:
         await self._mirror.loaded()
         gc.collect()
         gc.freeze()
+
+
+def embedded_valkey(settings: Settings, state: Path) -> EmbeddedValkey | None:
+    """The server that this process shall run; None where a Redis is configured."""
+    try:
+        return None if settings.redis.url else EmbeddedValkey(state, log)
+    except ValkeyFailed as error:
+        raise SettingsRefused(str(error)) from None
 
 
 def prepare_state_dir(settings: Settings) -> Path:

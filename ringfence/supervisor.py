@@ -18,8 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from ringfence.config import Settings
-from ringfence.service import VALKEY_RETRY_SECONDS, notify, prepare_state_dir
-from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed
+from ringfence.service import (
+    VALKEY_RETRY_SECONDS,
+    embedded_valkey,
+    notify,
+    prepare_state_dir,
+)
+from ringfence.store.embedded import ValkeyFailed
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +44,7 @@ class Supervisor:
         self, settings: Settings, workers: int, command: Callable[[int], Sequence[str]]
     ) -> None:
         state = prepare_state_dir(settings)
-        self._valkey = None if settings.redis.url else EmbeddedValkey(state, log)
+        self._valkey = embedded_valkey(settings, state)
         self._workers = workers
         self._command = command
         self._environ = dict(os.environ)

@@ -169,7 +169,6 @@ def _print(answer: Answer, *, everything: bool) -> None:
         print_table(
             ("rule", "action", "outcome", "why"),
             ((s.rule, s.action, s.outcome, s.why) for s in steps),
-            wide="why",
         )
     if len(steps) < len(answer.steps):
         click.echo(f"{len(answer.steps) - len(steps)} more rules; --all shows them", err=True)

@@ -29,7 +29,6 @@ def command(invocation: Invocation) -> int:
         print_table(
             ("part", "state", "what", "how to mend it"),
             ((f.part, str(f.state), f.what, f.mend) for f in findings),
-            wide=("what", "how to mend it"),
         )
         if failed:
             click.echo(f"{failed} of {len(findings)} checks failed", err=True)

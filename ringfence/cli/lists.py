@@ -194,7 +194,7 @@ def names(invocation: Invocation) -> None:
         click.echo("no lists: ringfence list add NAME NUMBER", err=True)
     else:
         rows = ((n, str(size) if size else "none", ", ".join(rules)) for n, size, rules in lists)
-        print_table(("list", "entries", "rules"), rows, wide="rules")
+        print_table(("list", "entries", "rules"), rows)
 
 
 async def _users(store: Store) -> dict[str, list[str]]:

@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 import click
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, wide: str | tuple[str, ...] = ()
-) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal; tab-separated lines with a heading where the output is piped.
 
-    The columns in `wide` are folded where there is not enough room.
+    Where there is not enough room all columns fold but the first, which says what a line is about.
     """
     if not sys.stdout.isatty():
         click.echo("\t".join(columns))
@@ -27,10 +25,9 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    folded = (wide,) if isinstance(wide, str) else wide
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name not in folded)
+        table.add_column(name, overflow="fold", no_wrap=name == columns[0])
     for row in rows:
         # Text, as what strangers wrote may look like rich's markup
         table.add_row(*(Text(one_line(cell), style=_style(cell)) for cell in row))

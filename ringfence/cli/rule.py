@@ -97,7 +97,7 @@ def list_(invocation: Invocation) -> None:
     elif not rules:
         click.echo("no rules: every call is let through", err=True)
     else:
-        print_table(views.COLUMNS, (views.row(shown, now) for shown in rules), wide="note")
+        print_table(views.COLUMNS, (views.row(shown, now) for shown in rules))
 
 
 @command.command("show")

@@ -98,7 +98,7 @@ def list_(invocation: Invocation) -> None:
     elif not trunks:
         click.echo("no trunk has settings of its own: the defaults hold for all", err=True)
     else:
-        print_table(COLUMNS, (_row(*item) for item in trunks.items()), wide="note")
+        print_table(COLUMNS, (_row(*item) for item in trunks.items()))
 
 
 @command.command("show")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -67,7 +67,8 @@ def mask_url(url: str) -> str:
         "password=***" if pair.lower().startswith("password=") else pair
         for pair in parts.query.split("&")
     )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+    # not urlunsplit: some Pythons make unix:/path of unix:///path
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 def address_of(redis: Redis) -> str:

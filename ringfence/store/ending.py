@@ -15,8 +15,18 @@ async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
     Once is not enough: where a connection fails in the moment of the cancellation, asyncio's
     and redis-py's time-outs may hand on the failure alone, and the task lives on.
     """
-    pending = {task for task in tasks if not task.done()}
-    while pending:
+    interrupted = False
+    while pending := {task for task in tasks if not task.done()}:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=AGAIN)
+        try:
+            await asyncio.wait(pending, timeout=AGAIN)
+        except asyncio.CancelledError:
+            # whoever waits for us may be just as insistent; nothing is left behind for that
+            interrupted = True
+    for task in tasks:
+        # asked for here, or asyncio complains later that nobody did
+        if not task.cancelled():
+            task.exception()
+    if interrupted:
+        raise asyncio.CancelledError

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from ringfence.store.keys import Keys
 from ringfence.store.mirrored_list import Filling, StreamId
@@ -34,15 +34,34 @@ class Probe(NamedTuple):
     size: int
 
 
+class ReadScript:
+    """A script that only reads, also for a user whose ACL lets him do no more."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self._redis: Any = redis
+        self._text = (files("ringfence.store") / "scripts" / name).read_text()
+        self._script: Any = redis.register_script(self._text)
+        self._only_reads = False
+
+    async def __call__(self, keys: list[str], args: Sequence[bytes | str | int] = ()) -> Any:
+        if not self._only_reads:
+            try:
+                return await self._script(keys=keys, args=args)
+            except NoPermissionError:
+                # EVALSHA asks for write access to its keys. EVAL_RO does not, and is younger
+                # (Redis 7), so it comes second.
+                self._only_reads = True
+        return await self._redis.eval_ro(self._text, len(keys), *keys, *args)
+
+
 class Loader:
     """The reads of one mirror."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
-        scripts = files("ringfence.store") / "scripts"
-        self._scan_hash = redis.register_script((scripts / "scan_hash.lua").read_text())
-        self._probe_list = redis.register_script((scripts / "probe_list.lua").read_text())
+        self._scan_hash = ReadScript(redis, "scan_hash.lua")
+        self._probe_list = ReadScript(redis, "probe_list.lua")
 
     async def check_ready(self) -> None:
         """Raise `NotReady` where this is a replica that has not its primary's data.

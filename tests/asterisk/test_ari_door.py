@@ -13,7 +13,6 @@ import pytest
 
 from ari_app import AriDoor, AriSettings
 from lab import Lab, Trunk
-from ringfence.call import CallAttempt
 from ringfence.rules import compile_rules, decode_rule
 from ringfence.screening import Screened, Screener
 from ringfence.world import World
@@ -65,20 +64,6 @@ def _asterisk_log(lab: Lab) -> Iterator[None]:
 
 def world() -> World:
     return World(compile_rules(decode_rule(*rule) for rule in RULES.items()), {}, {})
-
-
-class SlowScreener(Screener):
-    """Takes its time, which the real one never does."""
-
-    def __init__(self) -> None:
-        super().__init__(world)
-        self.asked = asyncio.Event()
-        self.may_go = asyncio.Event()
-
-    async def screen(self, attempt: CallAttempt, door: str) -> Screened:
-        self.asked.set()
-        await self.may_go.wait()
-        return await super().screen(attempt, door)
 
 
 class Link:
@@ -254,12 +239,16 @@ async def test_a_caller_name_that_is_no_utf8_neither_stops_the_call_nor_the_door
 
 
 async def test_a_caller_who_hangs_up_during_screening_is_recorded_as_hung_up(lab: Lab) -> None:
-    slow = SlowScreener()
-    async with opened(lab, screener=slow, deadline=8) as door, lab.caller("patient") as caller:
+    async with (
+        Link(lab) as link,
+        opened(lab, url=link.url, deadline=8, heartbeat=60) as door,
+        lab.caller("patient") as caller,
+    ):
+        link.to_asterisk.clear()
         result = await caller.call(caller=FINE, called=CALLED, hang_up_after=0.2)
         assert result.status == 487
         await until(lambda: "Stasis" not in lab.rx("core show channels"))
-        slow.may_go.set()
+        link.mend()
         [(_, outcome)] = await door.recorded()
     assert outcome == "hung-up"
 
@@ -276,12 +265,16 @@ async def test_a_caller_who_hangs_up_during_an_intercept_is_recorded_as_hung_up(
 
 
 async def test_a_verdict_after_the_deadline_is_late_and_the_call_has_gone_on(lab: Lab) -> None:
-    slow = SlowScreener()
-    async with opened(lab, screener=slow, deadline=8) as door, lab.caller() as caller:
+    async with (
+        Link(lab) as link,
+        opened(lab, url=link.url, deadline=8, heartbeat=60) as door,
+        lab.caller() as caller,
+    ):
+        link.to_asterisk.clear()
         result = await caller.call(caller=LISTED, called=CALLED)
         assert result.answered
         assert result.setup_ms >= DEADLINE * 1000
-        slow.may_go.set()
+        link.mend()
         [(_, outcome)] = await door.recorded()
     assert outcome == "late"
 

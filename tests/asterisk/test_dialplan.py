@@ -52,6 +52,10 @@ async def test_a_caller_who_hangs_up_during_screening_is_a_normal_outcome(
 ) -> None:
     with stage.ringfence.frozen():
         result = await place(door=door, caller=number(), hang_up_after=0.05)
+        # Only then is Ringfence's answer surely too late.
+        stage.ringfence.wait_until(
+            lambda: "0 active channels" in stage.lab.rx("core show channels"), "no channel left"
+        )
     assert result.status == 487
     record = stage.ringfence.record(result.call_id)
     assert record["outcome"] in ("hung-up", "late")

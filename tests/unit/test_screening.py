@@ -50,7 +50,7 @@ def broken_rules(trunk: Trunk | None = None, lists: Any = None) -> World:
 
 async def test_a_listed_caller_is_blocked() -> None:
     screener = Screener(lambda: World(BLOCKS_900, {}, {}), clock=lambda: 1000.0)
-    screened = await screener.screen(ATTEMPT, "agi")
+    screened = screener.screen(ATTEMPT, "agi")
     assert screened.verdict.action is Action.BLOCK
     assert screened.verdict.sip == 603
     assert (screened.at, screened.door, screened.attempt) == (1000.0, "agi", ATTEMPT)
@@ -61,13 +61,13 @@ async def test_a_listed_caller_is_blocked() -> None:
 async def test_each_call_is_held_against_the_newest_world() -> None:
     worlds = iter([EMPTY_WORLD, World(BLOCKS_900, {}, {})])
     screener = Screener(lambda: next(worlds))
-    actions = [(await screener.screen(ATTEMPT, "agi")).verdict.action for _ in range(2)]
+    actions = [(screener.screen(ATTEMPT, "agi")).verdict.action for _ in range(2)]
     assert actions == [Action.ALLOW, Action.BLOCK]
 
 
 async def test_a_monitoring_screener_only_notes() -> None:
     screener = Screener(lambda: World(BLOCKS_900, {}, {}), monitor=True)
-    verdict = (await screener.screen(ATTEMPT, "agi")).verdict
+    verdict = (screener.screen(ATTEMPT, "agi")).verdict
     assert verdict.action is Action.ALLOW
     assert [(noted.rule, noted.monitor) for noted in verdict.noted] == [("no-900", True)]
 
@@ -75,11 +75,11 @@ async def test_a_monitoring_screener_only_notes() -> None:
 async def test_the_time_a_decision_took_is_measured() -> None:
     ticks = itertools.count(0.0, 0.25)
     screener = Screener(lambda: EMPTY_WORLD, timer=lambda: next(ticks))
-    assert (await screener.screen(ATTEMPT, "agi")).took == 0.25
+    assert (screener.screen(ATTEMPT, "agi")).took == 0.25
 
 
 async def test_failing_open_lets_the_call_through_and_says_why(logged: list[Any]) -> None:
-    screened = await Screener(no_world).screen(ATTEMPT, "agi")
+    screened = Screener(no_world).screen(ATTEMPT, "agi")
     assert screened.verdict.action is Action.ALLOW
     assert screened.verdict.reason is Reason.FAIL_OPEN
     assert screened.verdict.detail == "RuntimeError: no world"
@@ -88,7 +88,7 @@ async def test_failing_open_lets_the_call_through_and_says_why(logged: list[Any]
 
 
 async def test_failing_closed_refuses_the_call_so_that_another_route_may_be_tried() -> None:
-    verdict = (await Screener(no_world, fail="closed").screen(ATTEMPT, "agi")).verdict
+    verdict = (Screener(no_world, fail="closed").screen(ATTEMPT, "agi")).verdict
     assert verdict.action is Action.BLOCK
     assert verdict.reason is Reason.FAIL_CLOSED
     assert verdict.sip == FAIL_CLOSED_SIP
@@ -109,7 +109,7 @@ async def test_a_trunks_own_fail_mode_goes_before_the_general_one(
     everywhere: Any, trunk: Any, action: Action
 ) -> None:
     screener = Screener(lambda: broken_rules(Trunk(fail=trunk)), fail=everywhere)
-    screened = await screener.screen(ATTEMPT, "agi")
+    screened = screener.screen(ATTEMPT, "agi")
     assert screened.verdict.action is action
     assert screened.call, "what was read of the call is kept"
 
@@ -131,7 +131,7 @@ async def test_an_emergency_call_never_fails_closed(called: str, broken: str) ->
     }
     results: Any = () if broken != "facts" else (None,)
     attempt = CallAttempt(called=called, trunk="carrier-a", stir_shaken=results)
-    screened = await Screener(worlds[broken], fail="closed").screen(attempt, "agi")
+    screened = Screener(worlds[broken], fail="closed").screen(attempt, "agi")
     assert screened.verdict.action is Action.ALLOW
 
 
@@ -139,7 +139,7 @@ async def test_an_emergency_call_behind_a_trunks_prefix_never_fails_closed() -> 
     screener = Screener(lambda: broken_rules(Trunk(fail="closed", strip="9")))
     for results in ((), (None,)):
         attempt = CallAttempt(called="9911", trunk="carrier-a", stir_shaken=results)  # type: ignore
-        assert (await screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
+        assert (screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ async def test_listed_emergency_and_public_safety_numbers_never_fail_closed(
     lists["public-safety"].add(parse_entry("+13015550911"))
     screener = Screener(lambda: broken_rules(Trunk(fail="closed"), lists))
     attempt = CallAttempt(called=called, caller=caller, trunk="carrier-a")
-    assert (await screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
+    assert (screener.screen(attempt, "agi")).verdict.action is Action.ALLOW
 
 
 async def test_broken_trunk_settings_are_a_failure_like_any_other() -> None:
-    screened = await Screener(lambda: EMPTY_WORLD._replace(trunks=Broken())).screen(ATTEMPT, "agi")
+    screened = Screener(lambda: EMPTY_WORLD._replace(trunks=Broken())).screen(ATTEMPT, "agi")
     assert screened.verdict.reason is Reason.FAIL_OPEN
     assert len(screened.verdict.detail) <= 200
 
@@ -167,7 +167,7 @@ async def test_being_cancelled_is_not_taken_for_a_failure() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Screener(cancelled).screen(ATTEMPT, "agi")
+        Screener(cancelled).screen(ATTEMPT, "agi")
 
 
 @pytest.mark.parametrize(

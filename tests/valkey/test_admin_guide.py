@@ -39,7 +39,7 @@ def ringfence(url: str, keys: Keys, tmp_path: Path) -> dict[str, str]:
     }
 
 
-async def test_every_command_of_the_guide_works(ringfence: dict[str, str], redis: object) -> None:
+def test_every_command_of_the_guide_works(ringfence: dict[str, str], redis: object) -> None:
     tried = [line for line in commands() if not line.startswith(ELSEWHERE)]
     assert len(tried) > 25
     for line in tried:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -74,6 +75,7 @@ async def test_rules_stay_in_force_while_a_killed_redis_comes_back(
     assert rules(mirror) == {"a"}
     assert "no Redis at" in mirror.status().error
     await until(lambda: ready(own_valkey))
+    await client.aclose()
     client = connect_redis(own_valkey.url)
     await client.hset(keys.rules, "b", RULE)
     await until(lambda: mirror.status().connected and rules(mirror) == {"a", "b"})
@@ -110,6 +112,7 @@ async def test_a_redis_that_comes_back_empty_takes_no_rule_out(
     await client.hset(keys.rules, "a", RULE)
     await client.sadd(keys.list("scammers"), ONE)
     await until(lambda: rules(mirror) and entries(mirror))
+    await client.aclose()
     await first.stop()
     for file in (short_dir / "appendonlydir").iterdir():
         file.unlink()
@@ -180,4 +183,22 @@ async def test_a_replica_that_never_saw_its_primary_takes_no_rule_out(
     assert rules(mirror) == {"a"}
     await client.execute_command("REPLICAOF", "NO", "ONE")
     await until(lambda: mirror.status().connected)
+    await client.aclose()
+
+
+async def test_a_mirror_ends_at_once_also_when_its_connections_fail_meanwhile(
+    keys: Keys, own_valkey: EmbeddedValkey
+) -> None:
+    client = connect_redis(own_valkey.url)
+    for n in range(60):
+        own = connect_redis(own_valkey.url)
+        task = asyncio.create_task(Mirror(own, keys).run())
+        for _ in range(n):
+            await asyncio.sleep(0)
+        await client.client_kill_filter(_type="pubsub" if n % 2 else "normal", skipme=True)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, "the mirror goes on after it was cancelled"
+        assert task.cancelled()
+        await own.aclose()
     await client.aclose()

@@ -257,11 +257,14 @@ async def test_readiness_and_the_end_are_told_to_systemd(
         assert told.count(b"READY=1") == 1
 
 
-async def test_a_wrong_setting_ends_the_start_with_exit_code_2(serve_in: ServeIn) -> None:
+async def test_a_wrong_setting_ends_the_start_with_exit_code_2(
+    serve_in: ServeIn, short_dir: Path
+) -> None:
     for environ in (
         {"RINGFENCE_REDIS_PREFIX": "no colon"},
         {"RINGFENCE_REDIS_URL": "http://nowhere"},
         {"RINGFENCE_STATE_DIR": "/proc/nothing"},
+        {"RINGFENCE_STATE_DIR": f"{short_dir}/{'deep' * 30}"},
         {"RINGFENCE_ARI_URL": "http://h h/ari", "RINGFENCE_ARI_PASSWORD": "x"},
     ):
         serve = serve_in(**environ)

@@ -14,9 +14,15 @@ Open = Callable[..., Awaitable[Any]]
 @pytest.mark.parametrize(
     ("caller", "answer"),
     [
-        ("3015550199", b"RINGFENCE_ACTION=allow,RINGFENCE_REASON=no-rule,RINGFENCE_RULE=,"),
-        ("9005550100", b"RINGFENCE_ACTION=block,RINGFENCE_REASON=rule,RINGFENCE_RULE=no-900,"),
-        ("8765550100", b"RINGFENCE_ACTION=flag,RINGFENCE_REASON=rule,RINGFENCE_RULE=watch,"),
+        ("3015550199", b'"ARRAY(RINGFENCE_ID,TIMEOUT(absolute))" "'),
+        (
+            "9005550100",
+            b'"RINGFENCE_VERDICT" "RINGFENCE_ACTION=block,RINGFENCE_REASON=rule,',
+        ),
+        (
+            "8765550100",
+            b'"RINGFENCE_VERDICT" "RINGFENCE_ACTION=flag,RINGFENCE_REASON=rule,',
+        ),
     ],
 )
 async def test_the_verdict_goes_back_as_variables_of_the_channel(
@@ -24,7 +30,7 @@ async def test_the_verdict_goes_back_as_variables_of_the_channel(
 ) -> None:
     peer = await (await open_door()).connect()
     peer.call(f"called=2025550123&caller={caller}")
-    assert (await peer.line()).startswith(b'EXEC MSet "' + answer)
+    assert (await peer.line()).startswith(b"SET VARIABLE " + answer)
 
 
 @pytest.mark.parametrize("facts", ["", "&&&", "called=%", "x" * 20_000, "called=%00%0A"])
@@ -32,7 +38,7 @@ async def test_facts_that_are_none_still_get_a_verdict(open_door: Open, facts: s
     door = await open_door()
     peer = await door.connect()
     peer.call(facts)
-    assert b"RINGFENCE_ACTION=allow" in await peer.line()
+    assert b"ARRAY(RINGFENCE_ID," in await peer.line()
     peer.send(b"200 result=0\n")
     assert (await door.one()).attempt.trunk == "carrier-a"
 

@@ -24,7 +24,7 @@ async def test_an_allowed_call_gets_its_verdict_in_one_command_and_is_recorded(
     peer = await door.connect()
     peer.call()
     answer = await peer.line()
-    assert answer.startswith(b'EXEC MSet "RINGFENCE_ACTION=allow,RINGFENCE_REASON=no-rule,')
+    assert answer.startswith(b'SET VARIABLE "ARRAY(RINGFENCE_ID,TIMEOUT(absolute))" "')
     peer.send(b"200 result=0\n")
     assert await peer.ended()
     screened = await door.one()
@@ -56,7 +56,7 @@ async def test_no_caller_name_disturbs_the_answer(open_door: Open, name: bytes) 
     door = await open_door()
     peer = await door.connect()
     peer.call(name=name)
-    assert b"RINGFENCE_ACTION=allow" in await peer.line()
+    assert b"ARRAY(RINGFENCE_ID," in await peer.line()
     peer.send(b"200 result=0\n")
     assert await peer.ended()
     assert (await door.one()).attempt.trunk == "carrier-a"
@@ -178,7 +178,7 @@ async def test_an_unknown_path_is_closed_without_a_command_and_the_right_one_is_
 async def test_a_path_may_have_a_slash_or_a_query(open_door: Open, script: str) -> None:
     peer = await (await open_door()).connect()
     peer.call(script=script)
-    assert b"RINGFENCE_ACTION" in await peer.line()
+    assert b"RINGFENCE_ID" in await peer.line()
 
 
 async def test_a_caller_who_hangs_up_in_mid_session_is_recorded_as_such(
@@ -277,12 +277,12 @@ async def test_a_record_that_fails_costs_the_call_nothing(
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"agi_network_script: screen\n\n")
-    assert b"RINGFENCE_ACTION=allow" in await reader.readline()
+    assert b"ARRAY(RINGFENCE_ID," in await reader.readline()
     writer.write(b"200 result=0\n")
     assert await reader.read() == b""
     writer.close()
     await server.drain()
-    assert [entry["event"] for entry in logged] == ["AGI entry point failed"]
+    assert [entry["event"] for entry in logged] == ["AGI entry point failed after its answer"]
 
 
 async def test_a_port_in_use_is_the_starters_to_tell(open_door: Open) -> None:

@@ -1,0 +1,47 @@
+"""The log: one JSON line an event, whatever strangers put into it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ringfence.config import LogSection
+from ringfence.logs import set_up_logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    before = structlog.get_config()
+    yield io.StringIO()
+    structlog.configure(**before)
+    structlog.contextvars.clear_contextvars()
+
+
+def test_an_event_is_one_line_of_json_when_nobody_watches(stream: io.StringIO) -> None:
+    set_up_logs(LogSection(), stream=stream, worker=2)
+    structlog.get_logger("a").info("call", name='x"\n\ud800', numbers=[1], odd=object)
+    (line,) = stream.getvalue().splitlines()
+    logged = json.loads(line)
+    assert (logged["event"], logged["level"], logged["worker"]) == ("call", "info", 2)
+    assert logged["name"].startswith('x"\n')
+    assert logged["timestamp"].endswith("Z")
+
+
+def test_a_fault_is_logged_with_its_traceback_in_the_same_line(stream: io.StringIO) -> None:
+    set_up_logs(LogSection(format="json"), stream=stream)
+    try:
+        raise ValueError("of ours")
+    except ValueError:
+        structlog.get_logger("b").exception("screening failed")
+    (line,) = stream.getvalue().splitlines()
+    assert "ValueError: of ours" in json.loads(line)["exception"]
+
+
+def test_what_is_below_the_level_is_not_logged(stream: io.StringIO) -> None:
+    set_up_logs(LogSection(level="error", format="console"), stream=stream)
+    structlog.get_logger("c").info("call")
+    assert stream.getvalue() == ""

@@ -77,6 +77,7 @@ class Holdings:
             # Versions of the lists are summed: the sum must not fall.
             self._version += gone.version
             self.publish_lists()
+            self._log.info("list in force", changed=[clean(name, 80)], of=0)
 
     def _tell(self, shelf: Shelf[Any]) -> None:
         """Say in the log what is in force now: an admin looks there whether a change has come."""

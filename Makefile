@@ -17,10 +17,10 @@ help:
 	@echo "make clean   remove the virtual environment and the lab's cache"
 
 demo: $(READY) lab
-	@$(BIN)/python -m demo
+	@PYTHONPATH=docker $(BIN)/python -m demo
 
 up: $(READY) lab
-	@$(BIN)/python -m demo up
+	@PYTHONPATH=docker $(BIN)/python -m demo up
 
 test: $(READY) lab
 	$(BIN)/pytest
@@ -49,7 +49,7 @@ bench: $(READY) lab
 
 # A real Asterisk and SIPp in .cache/lab, built once.
 lab: $(READY)
-	@PYTHONPATH=docker $(BIN)/python -m lab build
+	@PYTHONPATH=docker $(BIN)/python -m lab build >/dev/null
 
 # Debian keeps venv's ensurepip in a package of its own.
 $(READY): pyproject.toml setup.cfg

@@ -25,6 +25,8 @@ VARIANTS: dict[bytes, tuple[bytes, ...]] = {
     b"mset": (EXEC,),
     b"mset5": (b'EXEC MSet "' + LONG + b'"\n',),
     b"set5": (b'SET VARIABLE BENCH "' + LONG + b'"\n',),
+    # what the FastAGI door answers for a call that no rule touches
+    b"pass": (b'SET VARIABLE "ARRAY(RINGFENCE_ID,TIMEOUT(absolute))" "0123456789ABCDEFGH,0"\n',),
 }
 """Commands by name. `<name>-close` sends them and closes at once, `<name>-eof` sends the command
 and closes its own direction only, so that the reply is still read."""

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 
@@ -65,7 +66,7 @@ def up(table: Table) -> int:
             f"""Asterisk, Valkey and Ringfence are running. In another terminal, from this folder:
 
   export RINGFENCE_CONFIG={settings}
-  alias ringfence={sys.executable.replace("python3", "python")[: -len("python")]}ringfence
+  alias ringfence={Path(sys.executable).with_name("ringfence")}
 
   ringfence doctor                                        is everything well?
   ringfence rule add premium --caller '+1900*' --action block

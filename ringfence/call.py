@@ -133,6 +133,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     called: Number
     caller: Number
     trunk: str = ""
+    provider: str = ""
     source_ip: str = ""
     caller_name: str = ""
     attestation: Attestation = UNKNOWN

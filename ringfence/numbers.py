@@ -43,6 +43,7 @@ class Number(NamedTuple):
     key: int
     text: str
     anonymous: bool = False
+    """Withheld: without a number, or with one that the caller asked to keep private."""
 
 
 ANONYMOUS = Number("", 0, "anonymous", True)
@@ -51,15 +52,14 @@ ANONYMOUS = Number("", 0, "anonymous", True)
 class NumberPlan(NamedTuple):
     """How a trunk writes numbers.
 
-    `country` is the ISO code that national numbers belong to, `international` and `national`
-    the prefixes dialled before an international and a national number, `strip` a technical
+    `country` is the ISO code that national numbers belong to (phonenumbers knows what is dialled
+    in front of them there), `international` the prefixes of other numbers, `strip` a technical
     prefix that this trunk puts in front of every called number. Where it cannot be one, because
     fewer than three digits would be left, it is no prefix: ``911`` stays 911 behind a strip of 9.
     """
 
     country: str = "US"
     international: tuple[str, ...] = ("011", "00")
-    national: str = "1"
     strip: str = ""
 
 

@@ -7,7 +7,6 @@ one, so nothing here waits for anything.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -17,7 +16,8 @@ import structlog
 
 from ringfence.attestation import attest
 from ringfence.call import Call, CallAttempt
-from ringfence.numbers import ANONYMOUS, DEFAULT_PLAN, Number, normalise
+from ringfence.callid import new_call_id
+from ringfence.numbers import normalise
 from ringfence.rules import evaluate
 from ringfence.rules.emergency import emergency
 from ringfence.rules.match import Lists
@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 FailMode = Literal["open", "closed"]
 FAIL_CLOSED_SIP = 503
 """Service Unavailable: an upstream provider may try another route."""
-
-_ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Screened(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +66,7 @@ class Screener:
         self._monitor = monitor
         self._clock = clock
         self._timer = timer
-        self._new_id = new_id or call_id
+        self._new_id = new_id or new_call_id
 
     def screen(self, attempt: CallAttempt, door: str) -> Screened:
         """The verdict for one call. Never raises and never waits for the network."""
@@ -111,14 +109,17 @@ class Screener:
 
 def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
     """The call as rules see it, read with this trunk's settings."""
-    plan = trunk.plan
-    # With trust_id_inbound a withheld number still arrives, marked as prohibited (RFC 3325).
-    withheld = attempt.presentation.startswith("prohib")
-    caller: Number = ANONYMOUS if withheld else normalise(attempt.caller, plan._replace(strip=""))
+    called, caller = trunk.plans
+    number = normalise(attempt.caller, caller)
+    if attempt.presentation.startswith("prohib"):
+        # With trust_id_inbound a withheld number still arrives, marked as prohibited (RFC 3325).
+        # It stays a number: whoever is listed does not get off the list by asking for privacy.
+        number = number._replace(anonymous=True)
     return Call(
-        called=normalise(attempt.called, plan),
-        caller=caller,
+        called=normalise(attempt.called, called),
+        caller=number,
         trunk=attempt.trunk,
+        provider=trunk.provider,
         source_ip=attempt.source_ip,
         caller_name=attempt.caller_name,
         attestation=attest(attempt, trunk),
@@ -127,10 +128,9 @@ def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
 
 def _is_emergency(attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float) -> bool:
     # The trunk's settings may not be known here, or be what failed.
-    for plan in (trunk.plan, DEFAULT_PLAN):
+    for called, caller in (trunk.plans, DEFAULT_TRUNK.plans):
         call = Call(
-            called=normalise(attempt.called, plan),
-            caller=normalise(attempt.caller, plan._replace(strip="")),
+            called=normalise(attempt.called, called), caller=normalise(attempt.caller, caller)
         )
         if emergency(call, {}, now):
             return True
@@ -138,16 +138,3 @@ def _is_emergency(attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float) 
             if emergency(call, lists, now):
                 return True
     return False
-
-
-def call_id(now: float) -> str:
-    """A new id: 18 letters and digits, sorted by time, safe in a SIP Reason text (ATIS-1000099).
-
-    48 bits of milliseconds and 40 random bits in Crockford's base 32.
-    """
-    number = (int(now * 1000) << 40) | int.from_bytes(os.urandom(5))
-    letters = []
-    for _ in range(18):
-        number, rest = divmod(number, 32)
-        letters.append(_ID_ALPHABET[rest])
-    return "".join(reversed(letters))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -27,7 +28,6 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     country: str = "US"
     international: tuple[str, ...] = ("011", "00")
-    national: str = "1"
     strip: str = ""
     attestation: tuple[AttestationSource, ...] = ("asterisk",)
     verstat_passed: Literal["A", "B", "C", "none"] = "none"
@@ -36,9 +36,17 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     note: str = ""
 
     @property
-    def plan(self) -> NumberPlan:
-        """How this trunk writes numbers."""
-        return NumberPlan(self.country.upper(), self.international, self.national, self.strip)
+    def plans(self) -> tuple[NumberPlan, NumberPlan]:
+        """How this trunk writes called numbers, and how callers: only the former are stripped."""
+        return _plans(self.country, self.international, self.strip)
+
+
+@lru_cache(maxsize=1024)
+def _plans(
+    country: str, international: tuple[str, ...], strip: str
+) -> tuple[NumberPlan, NumberPlan]:
+    caller = NumberPlan(country.upper(), international)
+    return caller._replace(strip=strip), caller
 
 
 DEFAULT_TRUNK = Trunk()
@@ -58,9 +66,9 @@ def decode_trunk(name: str, text: bytes | str) -> Trunk:
         raise ValueError(" ".join(str(error).split())[:300]) from None
     if trunk.country.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("country is an ISO code of two letters, such as US or GB")
-    for prefix in (*trunk.international, trunk.national, trunk.strip):
+    for prefix in (*trunk.international, trunk.strip):
         if not re.fullmatch(r"\+?[0-9*#]{0,12}", prefix):
-            raise ValueError("international, national and strip are up to 12 dialled digits")
+            raise ValueError("international and strip are up to 12 dialled digits")
     return trunk
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from ringfence.callid import CALL_ID, time_of
 from ringfence.calllog.record import CallRecord, decode_record, utc_text
 from ringfence.store.keys import Keys
 
@@ -27,9 +28,6 @@ CLOCK_SKEW = 60.0
 """How far the door's clock may be ahead of Redis's."""
 RETRY_SECONDS = 1.0
 _NUMBER = re.compile(r"\+?[\d\s().-]+", re.ASCII)
-_ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's, in which `screening.call_id` writes 48 bits of milliseconds and 40 random ones."""
-_ID = re.compile(f"[{_ID_ALPHABET}]{{18}}")
 
 Page = list[tuple[bytes | str, Mapping[bytes | str, bytes | str] | None]]
 """Entries of a stream as redis-py hands them out, whose own types say less."""
@@ -70,8 +68,8 @@ class CallFilter(NamedTuple):
     def oldest(self) -> str:
         """The stream id before which nothing can match."""
         since = self.since
-        if _ID.fullmatch(self.id):
-            since = max(since, _time_of(self.id))
+        if CALL_ID.fullmatch(self.id):
+            since = max(since, time_of(self.id))
         return f"{int((since - CLOCK_SKEW) * 1000)}" if since > CLOCK_SKEW else "-"
 
 
@@ -163,13 +161,6 @@ def _same(wanted: str, written: tuple[str, str]) -> bool:
 
 def _last_ten(text: str) -> str:
     return re.sub(r"\D", "", text.partition("@")[0], flags=re.ASCII)[-10:]
-
-
-def _time_of(call_id: str) -> float:
-    number = 0
-    for letter in call_id:
-        number = number * 32 + _ID_ALPHABET.index(letter)
-    return (number >> 40) / 1000
 
 
 def _text(entry: bytes | str) -> str:

@@ -40,6 +40,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str = ""
 
     trunk: str = ""
+    provider: str = ""
     source: str = ""
     sip_call_id: str = ""
     caller: str = ""
@@ -127,6 +128,7 @@ def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
     attestation = call.attestation
     return msgspec.structs.replace(
         record,
+        provider=call.provider,
         caller_e164=call.caller.e164,
         anonymous=call.caller.anonymous,
         called_e164=call.called.e164,

@@ -26,7 +26,6 @@ def command() -> None:
 @_NAME
 @click.option("--country", help="ISO code that national numbers belong to, such as US.")
 @click.option("--international", multiple=True, metavar="PREFIX", help="Such as 011; repeatable.")
-@click.option("--national", metavar="PREFIX", help="Prefix before national numbers, such as 1.")
 @click.option("--strip", metavar="DIGITS", help="Put by this trunk in front of called numbers.")
 @click.option(
     "--attestation",

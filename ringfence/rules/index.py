@@ -65,8 +65,10 @@ class NumberIndex:
             if numbers is not None and numbers.contains(number, now):
                 into += ranks
         key = number.key
+        if number.anonymous:
+            into += self.anonymous
         if not key:
-            into += self.anonymous if number.anonymous else self.texts.get(number.text, ())
+            into += self.texts.get(number.text, ())
             return
         if found := self.exact.get(key):
             into += found

@@ -16,7 +16,7 @@ def test_settings_left_out_have_the_values_of_a_plain_american_trunk() -> None:
 
 def test_all_settings_are_read_and_written_back() -> None:
     text = (
-        b'{"country":"gb","international":["00"],"national":"0","strip":"1234#",'
+        b'{"country":"gb","international":["00"],"strip":"1234#",'
         b'"attestation":["headers","asterisk"],"verstat_passed":"B","fail":"closed",'
         b'"provider":"acme","note":"why"}'
     )

@@ -21,7 +21,9 @@ def test_all_settings_are_read_and_written_back() -> None:
         b'"provider":"acme","note":"why"}'
     )
     trunk = decode_trunk("carrier-a", text)
-    assert trunk.plan == NumberPlan("GB", ("00",), "0", "1234#")
+    called, caller = trunk.plans
+    assert called == NumberPlan("GB", ("00",), "1234#")
+    assert caller == NumberPlan("GB", ("00",), "")
     assert msgspec.json.decode(encode_trunk(trunk)) == msgspec.json.decode(text)
 
 

@@ -51,9 +51,9 @@ async def measure(listed: int, rule_counts: Sequence[int]) -> list[Decided]:
     """All rule counts with one list of so many numbers."""
     numbers = NumberList(LISTS[0])
     gc.collect()
-    before, began = _resident(), time.perf_counter()
+    before, began = resident(), time.perf_counter()
     numbers.extend_numbers(listed_numbers(listed))
-    fill, each = time.perf_counter() - began, (_resident() - before) / max(1, listed)
+    fill, each = time.perf_counter() - began, (resident() - before) / max(1, listed)
     lists = {LISTS[0]: numbers, LISTS[1]: NumberList(LISTS[1])}
     cells = []
     for count in rule_counts:
@@ -96,7 +96,7 @@ async def _times(
     return took
 
 
-def _resident() -> int:
+def resident() -> int:
     with open("/proc/self/statm") as statm:  # noqa: PTH123 - a pseudo file, read once
         return int(statm.read().split()[1]) * PAGE
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs" / "benchmarks.md"
 P99_BAR, MEMORY_BAR, HELD_BAR = 50.0, 16.0, 0.9
 BUSY = 1.0
+WIDEST = 150
 BUSY_NOTE = "these figures show that it works, not how fast it is; measure again when idle."
 Row = tuple[str, ...]
 
@@ -139,12 +141,14 @@ def _sections(results: Results) -> Iterable[tuple[str, Row, list[Row]]]:
 
 def show(console: Console, results: Results) -> None:
     """Tables on the terminal."""
+    # a narrow terminal, or a pipe, folds the lines; squeezed columns could not be read at all
+    console.width = max(console.width, WIDEST)
     if results.machine.load_before >= BUSY:
         console.print(f"load average {results.machine.load_before:.2f} at the start: {BUSY_NOTE}")
     for title, head, rows in _sections(results):
-        table = Table(title=title, title_justify="left")
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for column in head:
-            table.add_column(column, justify="right" if column else "left")
+            table.add_column(column, justify="right" if column else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         console.print(table)

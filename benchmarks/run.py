@@ -102,7 +102,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     report.show(console, results)
-    console.print(f"all figures: {report.save(results)}")
+    console.print(f"all figures: {report.save(results)}", soft_wrap=True)
     if chosen.write_docs:
-        console.print(f"written: {report.write_docs(results)}")
+        console.print(f"written: {report.write_docs(results)}", soft_wrap=True)
     return 0

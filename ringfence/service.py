@@ -20,6 +20,7 @@ from typing import Protocol
 import structlog
 
 from ringfence.calllog import CallLog
+from ringfence.calllog.aside import Aside
 from ringfence.calllog.folders import SpoolFailed
 from ringfence.config import Settings, SettingsRefused
 from ringfence.screening import Screened, Screener
@@ -89,7 +90,8 @@ class Service:
         self._screener = Screener(
             self._mirror.world, fail=settings.screening.fail, monitor=settings.screening.monitor
         )
-        self._doors = make_doors(self._screener, self._calllog.put)
+        self._aside = Aside(self._calllog.put)
+        self._doors = make_doors(self._screener, self._aside.record)
         self._opened: list[Door] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -130,6 +132,7 @@ class Service:
             *(_bounded(str(door), door.drain(DRAIN_SECONDS), DRAIN_SECONDS + 1)
               for door in self._opened)
         )  # fmt: skip
+        self._aside.flush()
         await _bounded("call log", self._calllog.close(FLUSH_SECONDS), FLUSH_SECONDS + 1)
         for task in self._tasks:
             task.cancel()

@@ -53,7 +53,8 @@ class AgiSection(Section, frozen=True):
 class AriSection(Section, frozen=True):
     """The ARI door; an empty `url` shuts it. Worker 2 registers the application ``<app>-2``.
 
-    `deadline` is the dialplan's RINGFENCE_DEADLINE; `rest` ``http`` is for trying alone, as an
+    `url` is ``http://127.0.0.1:8088/ari``; of an address without a path ``/ari`` is meant. With a
+    `prefix` in http.conf write it out: ``http://127.0.0.1:8088/asterisk/ari``. `deadline` is the dialplan's RINGFENCE_DEADLINE; `rest` ``http`` is for trying alone, as an
     Asterisk without REST over the WebSocket gets HTTP by itself.
     """
 
@@ -63,6 +64,11 @@ class AriSection(Section, frozen=True):
     app: Name = "ringfence"
     rest: Literal["http", "websocket"] = "websocket"
     deadline: Annotated[float, Meta(gt=0, le=60)] = 0.25
+
+    def __post_init__(self) -> None:
+        _, scheme_ends, rest = self.url.partition("://")
+        if scheme_ends and not rest.partition("/")[2]:
+            msgspec.structs.force_setattr(self, "url", self.url.rstrip("/") + "/ari")
 
     def app_of(self, worker: int) -> str:
         """The application that this worker (1, 2, …) registers with Asterisk."""

@@ -12,12 +12,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from lab import process, root, settings, slots, trunks
 from lab.errors import LabError
 from lab.sip import SipCaller
 from lab.sipp import ReceivedCall, SippResult, received_calls, run_caller, start_callee
+
+if TYPE_CHECKING:  # it needs `cryptography`, which a lab without signatures does not
+    from lab.shaken import Shaken
 
 USERNAME = "lab"
 
@@ -40,6 +43,7 @@ class Lab:
         extra_trunks: Iterable[trunks.Trunk] = (),
         set_var: Mapping[str, Mapping[str, str]] | None = None,
         files: Mapping[str, str] | None = None,
+        shaken: "Shaken | None" = None,
         slot: int | None = None,
         purpose: str = "test",
         verbose: int = 3,
@@ -49,13 +53,15 @@ class Lab:
         self._wanted_slot = slot
         self._purpose = purpose
         self._start_timeout = start_timeout
+        self._shaken = shaken
         self.settings = settings.Settings(
             dialplan=dialplan,
             globals=dict(globals or {}),
             extra_dialplan=extra_dialplan,
             extra_pjsip=extra_pjsip,
             extra_modules=tuple(extra_modules),
-            trunks=(*trunks.STANDARD, *extra_trunks),
+            trunks=(*trunks.STANDARD, *extra_trunks, *([shaken.trunk] if shaken else ())),
+            signer_roots=shaken.roots_pem if shaken else "",
             set_var=dict(set_var or {}),
             files=dict(files or {}),
             verbose=verbose,
@@ -74,6 +80,8 @@ class Lab:
             stack.enter_context(root.in_use(self.root))
             self.slot = stack.enter_context(slots.claimed(self._wanted_slot))
             slots.note_owner(self.slot, self._purpose)
+            if self._shaken is not None:
+                stack.enter_context(self._shaken.serving(self.address(9)))
             self.inside = f"/lab/{self.slot.number}"
             self.home = self.root / self.inside[1:]
             self._clear_home()
@@ -106,6 +114,13 @@ class Lab:
                 return self.slot.address(trunk.host)
         names = ", ".join(trunk.name for trunk in self.settings.trunks)
         raise LabError(f"the lab has no trunk {host}: choose one of {names}")
+
+    @property
+    def shaken(self) -> "Shaken":
+        """The signers of this lab's calls."""
+        if self._shaken is None:
+            raise LabError("this lab has no signers: start it with Lab(shaken=Shaken())")
+        return self._shaken
 
     @property
     def asterisk_address(self) -> str:

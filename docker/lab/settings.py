@@ -24,6 +24,20 @@ _FIXED = (
     "stir_shaken", "stasis",
 )  # fmt: skip
 
+# For calls that are signed. The certificates' server is on loopback, where a provider's own
+# Asterisk would rightly fetch nothing from, and it is plain HTTP: the root folder trusts no
+# authority. SIP's Date header is optional and few carriers send it.
+_VERIFYING = """\
+[verify]
+type = profile
+endpoint_behavior = verify
+ca_file = {signers}
+x5u_deny = 0.0.0.0/0
+x5u_permit = 127.0.0.0/8
+relax_x5u_port_scheme_restrictions = yes
+ignore_sip_date_header = yes
+"""
+
 _SCREENED = """\
 [{context}]
 ; one call may choose its door
@@ -50,6 +64,7 @@ class Settings:
     extra_modules: Iterable[str] = ()
     set_var: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     trunks: tuple[Trunk, ...] = STANDARD
+    signer_roots: str = ""  # PEM: the authorities whose signers Asterisk believes
     files: Mapping[str, str] = field(default_factory=dict)
     verbose: int = 3  # 0 for a load run: Asterisk then writes no line per step of the dialplan
 
@@ -64,7 +79,11 @@ def write_all(
     values = {
         "home": inside, "name": f"lab-{slot.number}", "modules": module_dir, "asterisk": asterisk,
         "username": "lab", "password": password, "verbose": str(settings.verbose),
+        "verifying": "",
     }  # fmt: skip
+    if settings.signer_roots:
+        _write(etc / "signers.pem", settings.signer_roots)
+        values["verifying"] = _VERIFYING.format(signers=f"{inside}/etc/signers.pem")
     for name in _FIXED:
         _write(etc / f"{name}.conf", _filled(f"{name}.conf", values))
     loads = "\n".join(f"load = {name}" for name in settings.extra_modules)

@@ -35,6 +35,25 @@ def test_with_an_ari_url_alone_the_agi_door_stays_shut(tmp_path: Path) -> None:
     assert settings.agi_bind is None
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("http://127.0.0.1:8088", "http://127.0.0.1:8088/ari"),
+        ("http://127.0.0.1:8088/", "http://127.0.0.1:8088/ari"),
+        ("https://[::1]:8089", "https://[::1]:8089/ari"),
+        ("http://127.0.0.1:8088/ari", "http://127.0.0.1:8088/ari"),
+        ("http://127.0.0.1:8088/asterisk/ari", "http://127.0.0.1:8088/asterisk/ari"),
+        ("", ""),
+    ],
+)
+def test_of_an_address_without_a_path_aris_own_is_meant(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    assert load(tmp_path, RINGFENCE_ARI_URL=written, RINGFENCE_ARI_PASSWORD="x").ari.url == meant
+    in_file = load(tmp_path, f'[ari]\nurl = "{written}"\npassword = "x"')
+    assert in_file.ari.url == meant
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     settings = load(
         tmp_path,

@@ -1,0 +1,108 @@
+"""Blocks and frees numbers by every way an admin has, at random, and keeps the ledger of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks.soak.ledger import Changed, Ledger
+from demo.stage import Ringfence, StageError
+
+SETTLE_CLI, SETTLE_HAND = 0.5, 1.2
+"""Seconds until a change must be in force. Its bars are 0.1 and 1; this machine is busy."""
+PAUSE = 0.7
+
+
+class Way(NamedTuple):
+    """How one number is blocked and freed; `by_hand` with redis-cli, else with `ringfence`."""
+
+    name: str
+    number: str
+    block: tuple[str, ...]
+    free: tuple[str, ...]
+    by_hand: bool
+
+
+def ways() -> list[Way]:
+    """One number for each way."""
+    numbers = [f"+1310555{n:04d}" for n in range(1000, 1007)]
+    rule = json.dumps({"action": "block", "basis": "analytics", "when": {"caller": numbers[6]}})
+    return [
+        Way("list add/remove", numbers[0], ("list", "add", "soak-cli", numbers[0]),
+            ("list", "remove", "soak-cli", numbers[0]), False),
+        Way("list add --for", numbers[1], ("list", "add", "soak-timed", numbers[1], "--for", "2h"),
+            ("list", "remove", "soak-timed", numbers[1]), False),
+        Way("rule add/remove", numbers[2],
+            ("rule", "add", "soak-rule", "--caller", numbers[2], "--action", "block",
+             "--basis", "analytics"), ("rule", "remove", "soak-rule"), False),
+        Way("rule enable/disable", numbers[3], ("rule", "enable", "soak-switch"),
+            ("rule", "disable", "soak-switch"), False),
+        Way("SADD/SREM", numbers[4], ("SADD", "ringfence:list:soak-hand", numbers[4]),
+            ("SREM", "ringfence:list:soak-hand", numbers[4]), True),
+        Way("ZADD/ZREM", numbers[5], ("ZADD", "ringfence:list:soak-zset", "+inf", numbers[5]),
+            ("ZREM", "ringfence:list:soak-zset", numbers[5]), True),
+        Way("HSET/HDEL", numbers[6], ("HSET", "ringfence:rules", "soak-hash", rule),
+            ("HDEL", "ringfence:rules", "soak-hash"), True),
+    ]  # fmt: skip
+
+
+def prepare(ringfence: Ringfence) -> None:
+    """What the ways stand on."""
+    for name in ("soak-cli", "soak-timed", "soak-hand", "soak-zset"):
+        ringfence.cli("rule", "add", f"on-{name}", "--caller", f"@{name}", "--action", "block",
+                      "--basis", "analytics")  # fmt: skip
+    switched = next(way for way in ways() if way.name == "rule enable/disable")
+    ringfence.cli("rule", "add", "soak-switch", "--caller", switched.number, "--action", "block",
+                  "--basis", "analytics")  # fmt: skip
+    ringfence.cli("rule", "disable", "soak-switch")
+
+
+class Changer(threading.Thread):
+    """Changes one thing after another until told to stop."""
+
+    def __init__(self, ringfence: Ringfence, ledger: Ledger, seed: int) -> None:
+        super().__init__(name="changes")
+        self._ringfence = ringfence
+        self._ledger = ledger
+        self._dice = random.Random(seed)
+        self._blocked: dict[str, bool | None] = {}
+        self._over = threading.Event()
+        self.done: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        """No more changes; the last one is waited for."""
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        known = ways()
+        while not self._over.wait(PAUSE * 2 * self._dice.random()):
+            self._change(self._dice.choice(known))
+
+    def _change(self, way: Way) -> None:
+        # What nobody knows is blocked, which then is certain again.
+        wanted = self._blocked.get(way.number, False) is not True
+        words = way.block if wanted else way.free
+        doing: Callable[..., object] = (
+            self._ringfence.redis_cli if way.by_hand else self._ringfence.cli
+        )
+        began = time.monotonic()
+        result: bool | None = wanted
+        try:
+            doing(*words)
+            self.done[way.name] += 1
+        except (StageError, OSError, subprocess.TimeoutExpired) as error:
+            # "rule soak-rule exists": what was not known before is as wanted.
+            if "exists" not in str(error):
+                result = None
+                self.failed[way.name] += 1
+        self._blocked[way.number] = result
+        settle = SETTLE_HAND if way.by_hand else SETTLE_CLI
+        self._ledger.note(way.number, Changed(began, time.monotonic() + settle, result))

@@ -53,9 +53,10 @@ class AgiSection(Section, frozen=True):
 class AriSection(Section, frozen=True):
     """The ARI door; an empty `url` shuts it. Worker 2 registers the application ``<app>-2``.
 
-    `url` is ``http://127.0.0.1:8088/ari``; of an address without a path ``/ari`` is meant. With a
-    `prefix` in http.conf write it out: ``http://127.0.0.1:8088/asterisk/ari``. `deadline` is the dialplan's RINGFENCE_DEADLINE; `rest` ``http`` is for trying alone, as an
-    Asterisk without REST over the WebSocket gets HTTP by itself.
+    `url` is ``http://127.0.0.1:8088/ari``; of an address without a path ``/ari`` is meant. Where
+    http.conf has a prefix, it stands in front: ``http://127.0.0.1:8088/asterisk/ari``. `deadline`
+    is the dialplan's RINGFENCE_DEADLINE; `rest` ``http`` is for trying alone, as an Asterisk
+    without REST over the WebSocket gets HTTP by itself.
     """
 
     url: str = ""

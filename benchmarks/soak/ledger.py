@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 class Trouble:
-    """Times that excuse a call at a door (``agi``, ``ari``), or a change that is late (``step``)."""
+    """Times that excuse a call at a door (``agi``, ``ari``) or a late change (``step``)."""
 
     def __init__(self) -> None:
         self._spans: dict[str, list[Span]] = defaultdict(list)

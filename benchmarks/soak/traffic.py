@@ -6,7 +6,6 @@ standard input, one JSON `Placed` a line on standard output.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 import sys
@@ -16,8 +15,8 @@ from contextlib import AsyncExitStack
 import msgspec
 import uvloop
 
-from lab.sip import SipCaller, run_at_rate
 from lab.dialog import CallResult
+from lab.sip import SipCaller, run_at_rate
 
 CALLEE = "+12025550100"
 TIMEOUT = 6.0

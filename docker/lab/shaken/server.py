@@ -88,7 +88,7 @@ class _Server(socketserver.ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     timeout = _SILENCE_SECONDS
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_GET(self) -> None:
         server = cast(_Server, self.server)
         server.fetched[self.path] += 1
         content = server.files.get(self.path)

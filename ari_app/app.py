@@ -19,6 +19,7 @@ from ari_app.events import Channel, Event
 from ari_app.leftovers import Leftover, left_waiting
 from ari_app.rest import AriUnreachable, Reply
 from ari_app.settings import AriSettings, RestMode
+from ari_app.sharing import tell_sharing
 from ari_app.treatments import Intercepts
 from ari_app.verdicts import Verdicts
 from ringfence.call import parse_facts
@@ -117,6 +118,7 @@ class AriDoor:
 
     def connected(self) -> None:
         self._aside(self._take_leftovers())
+        self._aside(tell_sharing(self._client.http, shared=self._settings.shared))
 
     def event(self, event: Event) -> None:
         if event.type == "StasisStart":

@@ -17,9 +17,10 @@ class AriSettings:
     """`url` is ARI's, as in ``http://127.0.0.1:8088/ari``; times are in seconds.
 
     `worker` counts the processes that serve one Asterisk: the first registers `app`, the second
-    ``<app>-2``, and ``StasisBroadcast`` offers each call to all of them. `deadline` is the
-    dialplan's RINGFENCE_DEADLINE. `prompt_limit` is the longest intercept. `rest` ``websocket``
-    costs a third less of our time for each call; an Asterisk that lacks it gets HTTP.
+    ``<app>-2``, and ``StasisBroadcast`` offers each call to all of them; `shared` says that there
+    are several. `deadline` is the dialplan's RINGFENCE_DEADLINE. `prompt_limit` is the longest
+    intercept. `rest` ``websocket`` costs a third less of our time for each call; an Asterisk that
+    lacks it gets HTTP.
     """
 
     url: str = "http://127.0.0.1:8088/ari"
@@ -27,6 +28,7 @@ class AriSettings:
     password: str = field(default="", repr=False)
     app: str = "ringfence"
     worker: int = 1
+    shared: bool = False
     rest: RestMode = "websocket"
     deadline: float = 0.25
     prompt_limit: float = 30.0

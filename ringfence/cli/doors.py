@@ -70,6 +70,7 @@ class AriDoor:
                 password=settings.password,
                 app=settings.app,
                 worker=max(worker, 1),
+                shared=worker > 0,
                 rest=settings.rest,
                 deadline=settings.deadline,
             )

@@ -24,8 +24,7 @@ def evaluate(
     noted: list[Noted] = []
     flag: Rule | None = None
     flag_evidence: tuple[str, ...] = ()
-    for rank in book.lookup.candidates(call, lists, now):
-        compiled = book.rules[rank]
+    for compiled in book.lookup.candidates(call, lists, now):
         if not compiled.in_force(now):
             continue
         evidence = compiled.test(call, lists, now)

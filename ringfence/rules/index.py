@@ -2,6 +2,9 @@
 
 Each rule hangs on one of its fields (caller, called or trunk) by all of that field's values, so a
 call that meets none of them cannot match the rule. What hangs on nothing is always looked at.
+
+An index is never changed once made. `changed` makes another that shares whatever is the same, so
+that one rule among ten thousand costs copies of a few tables and not a new index.
 """
 
 from __future__ import annotations
@@ -9,77 +12,85 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from ringfence.call import Call
+from ringfence.lists import Entry
 from ringfence.rules.match import Key, Lists
 
 if TYPE_CHECKING:
     from ringfence.numbers import Number
-    from ringfence.rules.compile import Field
+    from ringfence.rules.compile import CompiledRule
 
 ANCHORS = ("caller", "called", "trunk")
+_ALWAYS = ("", Key("always", Entry("")))
+_order = attrgetter("order")
+
+Rules = tuple["CompiledRule", ...]
+Table = dict[Any, Rules]
+Change = tuple[list["CompiledRule"], list["CompiledRule"]]
+Changes = dict[Any, Change]
+"""What is looked up → the rules taken off and the rules hung on; by table in `ByTable`."""
+ByTable = defaultdict[str, Changes]
 
 
 class NumberIndex:
-    """Ranks of the rules that hang on one number field (caller or called)."""
+    """The rules that hang on one number field (caller or called), in one table for each kind."""
 
     def __init__(self) -> None:
-        self.exact: defaultdict[int, list[int]] = defaultdict(list)
-        self.prefixes: defaultdict[str, list[int]] = defaultdict(list)
-        self.texts: defaultdict[str, list[int]] = defaultdict(list)
-        self.lists: defaultdict[str, list[int]] = defaultdict(list)
-        self.anonymous: list[int] = []
-        self.ranges: list[tuple[int, int, int]] = []
-        self.lengths: list[int] = []
+        self._tables: dict[str, Table] = {}
+        self._exact: Table = {}
+        self._prefixes: Table = {}
+        self._ranges: Table = {}
+        self._lengths: list[int] = []
+        self._spans: list[tuple[int, int]] = []
         self._reach: list[int] = []
 
-    def add(self, key: Key, rank: int) -> None:
-        entry = key.entry
-        if key.kind == "anonymous":
-            self.anonymous.append(rank)
-        elif key.kind == "list":
-            self.lists[entry.text].append(rank)
-        elif key.kind == "prefix":
-            self.prefixes[entry.prefix].append(rank)
-        elif key.kind == "text":
-            self.texts[entry.text].append(rank)
-        elif entry.first == entry.last:
-            self.exact[entry.first].append(rank)
-        else:
-            self.ranges.append((entry.first, entry.last, rank))
+    def changed(self, changes: ByTable) -> NumberIndex:
+        """The index with other rules in it."""
+        if not changes:
+            return self
+        new = NumberIndex()
+        new._tables = self._tables | {
+            kind: _rehung(self._tables.get(kind, {}), some) for kind, some in changes.items()
+        }
+        new._exact = new._tables.get("exact", {})
+        new._prefixes = new._tables.get("prefix", {})
+        new._ranges = new._tables.get("range", {})
+        new._lengths, new._spans, new._reach = self._lengths, self._spans, self._reach
+        if "prefix" in changes:
+            new._lengths = sorted({len(prefix) for prefix in new._prefixes})
+        if "range" in changes:
+            stay = [span for span in self._spans if span in new._ranges]
+            come = (s for s in changes["range"] if s in new._ranges and s not in self._ranges)
+            new._spans = sorted([*stay, *come])
+            # The farthest end among the ranges up to each bounds how far back to look.
+            new._reach = list(accumulate((last for _, last in new._spans), max))
+        return new
 
-    def freeze(self) -> None:
-        """Make it ready for look-ups once all rules are in."""
-        self.ranges.sort()
-        self.lengths = sorted({len(prefix) for prefix in self.prefixes})
-        farthest = 0
-        for _, last, _ in self.ranges:
-            farthest = max(farthest, last)
-            self._reach.append(farthest)
-
-    def find(self, number: Number, lists: Lists, now: float, into: list[int]) -> None:
-        """Put the ranks of all rules that hang on this number into `into`."""
-        for name, ranks in self.lists.items():
+    def find(self, number: Number, lists: Lists, now: float, into: list[CompiledRule]) -> None:
+        """Put all rules that hang on this number into `into`."""
+        for name, rules in self._tables.get("list", {}).items():
             numbers = lists.get(name)
             if numbers is not None and numbers.contains(number, now):
-                into += ranks
+                into += rules
         key = number.key
-        if number.anonymous:
-            into += self.anonymous
         if not key:
-            into += self.texts.get(number.text, ())
+            kind, text = ("anonymous", "anonymous") if number.anonymous else ("text", number.text)
+            into += self._tables.get(kind, {}).get(text, ())
             return
-        if found := self.exact.get(key):
+        if found := self._exact.get(key):
             into += found
         digits = number.e164[1:]
-        for length in self.lengths:
-            if found := self.prefixes.get(digits[:length]):
+        for length in self._lengths:
+            if found := self._prefixes.get(digits[:length]):
                 into += found
-        at = bisect_right(self.ranges, key, key=lambda span: span[0]) - 1
+        at = bisect_right(self._spans, key, key=lambda span: span[0]) - 1
         while at >= 0 and self._reach[at] >= key:
-            if self.ranges[at][1] >= key:
-                into.append(self.ranges[at][2])
+            if self._spans[at][1] >= key:
+                into += self._ranges[self._spans[at]]
             at -= 1
 
 
@@ -87,51 +98,79 @@ class Index:
     """The index of one rule book."""
 
     def __init__(self) -> None:
-        self.caller = NumberIndex()
-        self.called = NumberIndex()
-        self.trunks: defaultdict[str, list[int]] = defaultdict(list)
-        self.always: list[int] = []
-        self.lists_named: set[str] = set()
+        self._caller = NumberIndex()
+        self._called = NumberIndex()
+        self._trunks: Table = {}
+        self._always: Rules = ()
 
-    def add(self, fields: Sequence[Field], rank: int) -> None:
-        by_name = {field.name: field for field in fields}
-        for field in fields:
-            for value in (*field.wanted, *field.excluded):
-                if value.key and value.key.kind == "list":
-                    self.lists_named.add(value.key.entry.text)
-        for name in ANCHORS:
-            anchor = by_name.get(name)
-            if anchor and anchor.wanted and all(value.key for value in anchor.wanted):
-                for value in anchor.wanted:
-                    assert value.key
-                    self._hang(name, value.key, rank)
-                return
-        self.always.append(rank)
+    def changed(self, gone: Iterable[CompiledRule], new: Iterable[CompiledRule]) -> Index:
+        """The index without the rules `gone` and with `new`."""
+        fields: defaultdict[str, ByTable] = defaultdict(lambda: defaultdict(dict))
+        for which, rules in enumerate((gone, new)):
+            for rule in rules:
+                for field, key in _hooks(rule):
+                    kind, sought = _place(key)
+                    fields[field][kind].setdefault(sought, ([], []))[which].append(rule)
+        index = Index()
+        index._caller = self._caller.changed(fields["caller"])
+        index._called = self._called.changed(fields["called"])
+        index._trunks, index._always = self._trunks, self._always
+        if trunks := fields["trunk"]:
+            index._trunks = _rehung(self._trunks, trunks["trunk"])
+        if always := fields[""]:
+            (change,) = always["always"].values()
+            index._always = tuple(sorted(_revised(self._always, *change), key=_order))
+        return index
 
-    def _hang(self, name: str, key: Key, rank: int) -> None:
-        if name == "trunk":
-            self.trunks[key.entry.text].append(rank)
-        elif name == "caller":
-            self.caller.add(key, rank)
-        else:
-            self.called.add(key, rank)
-
-    def candidates(self, call: Call, lists: Lists, now: float) -> Iterable[int]:
-        """Ranks of the rules to hold the call against, in order of evaluation."""
-        found: list[int] = []
-        self.caller.find(call.caller, lists, now, found)
-        self.called.find(call.called, lists, now, found)
-        found += self.trunks.get(call.trunk, ())
+    def candidates(self, call: Call, lists: Lists, now: float) -> Sequence[CompiledRule]:
+        """The rules to hold the call against, in order of evaluation."""
+        found: list[CompiledRule] = []
+        self._caller.find(call.caller, lists, now, found)
+        self._called.find(call.called, lists, now, found)
+        found += self._trunks.get(call.trunk, ())
         if not found:
-            return self.always
-        return sorted({*found, *self.always})
+            return self._always
+        # A rule may have been found by several of its values.
+        once = {rule.order: rule for rule in (*found, *self._always)}
+        return [once[order] for order in sorted(once)]
 
 
-def build_index(rules: Iterable[Sequence[Field]]) -> Index:
-    """The index over rules given by their fields, in order of evaluation."""
-    index = Index()
-    for rank, fields in enumerate(rules):
-        index.add(fields, rank)
-    index.caller.freeze()
-    index.called.freeze()
-    return index
+def _hooks(rule: CompiledRule) -> Iterable[tuple[str, Key]]:
+    by_name = {field.name: field for field in rule.fields}
+    for name in ANCHORS:
+        anchor = by_name.get(name)
+        if anchor and anchor.wanted:
+            keys = [value.key for value in anchor.wanted if value.key]
+            if len(keys) == len(anchor.wanted):
+                # each once: a value may be written twice
+                return dict.fromkeys((name, key) for key in keys)
+    return (_ALWAYS,)
+
+
+def _place(key: Key) -> tuple[str, Any]:
+    """The table for a key, and what is looked up there."""
+    entry = key.entry
+    if key.kind == "prefix":
+        return "prefix", entry.prefix
+    if key.kind != "range":
+        return key.kind, entry.text
+    if entry.first == entry.last:
+        return "exact", entry.first
+    return "range", (entry.first, entry.last)
+
+
+def _rehung(table: Table, changes: Changes) -> Table:
+    table = table.copy()
+    for sought, change in changes.items():
+        if rules := _revised(table.get(sought, ()), *change):
+            table[sought] = rules
+        else:
+            table.pop(sought, None)
+    return table
+
+
+def _revised(rules: Rules, gone: list[CompiledRule], new: list[CompiledRule]) -> Rules:
+    if gone:
+        ids = {rule.rule.id for rule in gone}
+        rules = tuple(rule for rule in rules if rule.rule.id not in ids)
+    return (*rules, *new)

@@ -292,10 +292,10 @@ def test_the_index_leaves_out_no_rule_that_matches(
 ) -> None:
     for facts in calls:
         book, call, mirrored = built(rules, facts, lists)
-        candidates = [*book.lookup.candidates(call, mirrored, NOW)]
+        candidates = [each.order for each in book.lookup.candidates(call, mirrored, NOW)]
         matching = [
-            rank
-            for rank, compiled in enumerate(book.rules)
+            compiled.order
+            for compiled in book.rules
             if compiled.test(call, mirrored, NOW) is not None
         ]
         assert set(matching) <= set(candidates)

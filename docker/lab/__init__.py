@@ -8,6 +8,7 @@ process    how children start, stop, and never outlive their owner
 lab        one running Asterisk with its callee: `with Lab() as lab:`
 sip        callers with a microsecond clock; dialog, media and sipmessage are its parts
 sipp       SIPp, as the callee and as an independent caller
+shaken     STIR/SHAKEN signatures for calls; apart, because it needs `cryptography`
 """
 
 from lab.dialog import CallResult

@@ -40,7 +40,9 @@ _PLIVO = {
     "not applicable": Attestation(origin=_PLIVO_HEADER, detail="Not Applicable"),
 }
 
-# STIR_SHAKEN(n,verify_result), lower case: the second word of each pair is Asterisk's before 18.
+# STIR_SHAKEN(n,verify_result), lower case: the second word of each pair is that of the verifier
+# before 18.22, 20.7 and 21.2. Where the signature did not hold, the newer one is not asked for its
+# word (see ringfence.conf), and the dialplan says "not_verified".
 _SUCCESS = frozenset({"success", "verification passed"})
 _NOTHING_CHECKED = frozenset(
     {

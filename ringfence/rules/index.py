@@ -77,9 +77,11 @@ class NumberIndex:
             if numbers is not None and numbers.contains(number, now):
                 into += rules
         key = number.key
+        if number.anonymous:
+            # also with a number: a withheld one is both
+            into += self._tables.get("anonymous", {}).get("anonymous", ())
         if not key:
-            kind, text = ("anonymous", "anonymous") if number.anonymous else ("text", number.text)
-            into += self._tables.get(kind, {}).get(text, ())
+            into += self._tables.get("text", {}).get(number.text, ())
             return
         if found := self._exact.get(key):
             into += found

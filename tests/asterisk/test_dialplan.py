@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -138,6 +139,39 @@ async def test_a_hostile_caller_name_never_breaks_out_of_its_argument(
     assert record["called_e164"] == "+12025550100"
     assert not (stage.lab.root / "tmp" / "ringfence-owned").exists()
     assert len(record.get("caller_name", "")) <= 128
+
+
+@BOTH
+@pytest.mark.parametrize("rest", ["):0:4", "))))):0:4", "(((:0:4", "):-3:2", "%29%3A0%3A5"])
+async def test_parentheses_cut_nothing_out_of_a_value(
+    stage: Stage, place: Place, number: Callable[[], str], rest: str, door: str
+) -> None:
+    caller, called = number() + rest, "19005550100" + rest
+    headers = [("P-Attestation-Indicator", "A" + rest)]
+    result = await place(
+        door=door, caller=caller, called=called, caller_name="Abcdef" + rest, headers=headers
+    )
+    if result.status in (0, 400, 404):
+        # RFC 3261 knows no such user part, or no extension matches it: nothing gets this far
+        return
+    record = stage.ringfence.record(result.call_id)
+    whole = unquote(rest).replace("(", "_").replace(")", "_")
+    assert record["caller_name"] == "Abcdef" + rest.replace("(", "_").replace(")", "_")
+    assert record["caller"].endswith(whole)
+    assert record["called"].endswith(whole)
+    assert record["headers"]["p-attestation-indicator"] == "A" + rest.replace("(", "_").replace(
+        ")", "_"
+    )
+
+
+@BOTH
+async def test_an_emergency_number_with_a_trick_behind_it_is_no_emergency_number(
+    stage: Stage, place: Place, number: Callable[[], str], door: str
+) -> None:
+    result = await place(door=door, caller=number(), called="911555%29%3A0%3A3", talk=0.0)
+    assert result.status != 0
+    if result.status not in (400, 404):
+        assert stage.ringfence.record(result.call_id)["reason"] != "emergency"
 
 
 @BOTH

@@ -38,7 +38,7 @@ def test_a_token_that_asterisk_verified_counts(result: str, level: str) -> None:
         *("missing_date_hdr", "date_hdr_range_error", "cert_retrieval_failure", "cert_not_trusted"),
         *("cert_date_failure", "cert_no_tn_auth_ext", "signature_validation", "iat_range_error"),
         *("invalid_or_no_attest", "cid_orig_tn_mismatch", "missing_dest_tn", "invalid_header"),
-        *("Signature failed", "Verification mismatch", "something new"),
+        *("Signature failed", "Verification mismatch", "not_verified", "something new"),
     ],
 )
 @pytest.mark.parametrize("level", ["A", "B", "C", ""])
@@ -65,7 +65,7 @@ def test_a_caller_without_a_number_has_no_attestation_and_has_not_failed() -> No
     )
 
 
-@pytest.mark.parametrize("level", ["", "D", "a", "AB", "none"])
+@pytest.mark.parametrize("level", ["", "D", "a", "AB", "A,", "A)", "none"])
 def test_a_verified_token_with_a_level_that_is_none_has_failed(level: str) -> None:
     assert said(ASTERISK, ("success", level)) == ("none", "failed")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ringfence.lists import NumberList, parse_entry
 from ringfence.rules import RuleBook, compile_rules
 
@@ -42,6 +44,20 @@ def test_a_rule_hangs_on_a_field_with_values_that_can_be_found(rule: Make, call:
     book = compile_rules([rule(when={"caller": "!+1202*", "called": "+1900*"})])
     assert found_in(book, call(called="9005550100")) == ["r"]
     assert found_in(book, call(called="3015550100")) == []
+
+
+def test_a_withheld_number_is_found_as_anonymous_and_by_itself(rule: Make, call: Make) -> None:
+    book = compile_rules(
+        [
+            rule("n", when={"caller": "+12025550100"}),
+            rule("w", when={"caller": "anonymous"}),
+            rule("x", when={"caller": "+1303*"}),
+        ]
+    )
+    shown = call("2025550100")
+    withheld = msgspec.structs.replace(shown, caller=shown.caller._replace(anonymous=True))
+    assert found_in(book, shown) == ["n"]
+    assert found_in(book, withheld) == ["n", "w"]
 
 
 def test_a_rule_found_in_several_ways_is_looked_at_once(rule: Make, call: Make) -> None:

@@ -51,11 +51,11 @@ bench: $(READY) lab
 lab: $(READY)
 	@PYTHONPATH=docker $(BIN)/python -m lab build >/dev/null
 
-# Debian keeps venv's ensurepip in a package of its own.
+# Debian keeps venv's ensurepip in a package of its own. One whose making was interrupted has no pip.
 $(READY): pyproject.toml setup.cfg
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "installing Ringfence and what it needs into .venv (about half a minute, only once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@

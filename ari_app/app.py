@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 Outcome = Literal["applied", "hung-up", "late", "failed"]
 """``hung-up``: the caller left first; ``late``: the dialplan went on alone; ``failed``: Asterisk
-was not reached, or refused."""
+was not reached, or refused, or the door had to close first."""
 
 HEARSAY = 0.1
 """Seconds in which the event of a hang-up may follow the 404 that it caused."""
@@ -163,7 +163,12 @@ class AriDoor:
         channel = waiting.channel
         attempt = parse_facts(facts, channel=channel.name, uniqueid=channel.id)
         screened = self._screener.screen(attempt, "ari")
-        outcome = await self._apply(screened, waiting)
+        try:
+            outcome = await self._apply(screened, waiting)
+        except BaseException:
+            # Cut off at shutdown, or a fault of ours: screened it was, so it has its record.
+            self._record(screened, "failed")
+            raise
         if outcome == "applied":
             self._answered[channel.id] = None
             if len(self._answered) > REMEMBERED:

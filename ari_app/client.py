@@ -101,6 +101,10 @@ class AriClient:
                 wait, trouble = SLOW_WAIT, replaced(self._settings.app_name)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 trouble = f"cannot reach {self._settings.url}: {str(error) or 'no answer in time'}"
+            except Exception as error:
+                # Without this task no call would come in ever again, and nobody would hear of it.
+                log.exception("fault in the ARI door's connection")
+                trouble = f"{type(error).__name__}: {str(error)[:200]}"
             if self._closing:
                 break
             if trouble != self._trouble:

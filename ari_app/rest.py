@@ -20,6 +20,7 @@ from ari_app.events import Event
 
 JSON = "application/json"
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+_LEFT_MEANWHILE = b"Failed to execute function"
 
 
 class AriUnreachable(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -40,9 +41,12 @@ class Reply(NamedTuple):
     def gone(self) -> bool:
         """The channel has left the application (409), or is no more (404): both are normal.
 
-        412 comes when it goes just now.
+        412 comes when it goes just now, and 400 with these words when that is in the middle of
+        setting its variable.
         """
-        return self.status in (404, 409, 412)
+        return self.status in (404, 409, 412) or (
+            self.status == 400 and _LEFT_MEANWHILE in self.body
+        )
 
 
 class Rest(Protocol):

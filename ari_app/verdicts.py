@@ -44,15 +44,15 @@ class Verdicts:
         if passes(verdict):
             return await _send_on(self._client.rest, channel, f"{PASS_EXTENSION}{screened.id}")
         if verdict.action is Action.INTERCEPT:
-            reply = await _set(http, channel, "TIMEOUT(absolute)", self._wait)
-            if not reply.ok:
-                return reply
-            # Before the prompt, so that the dialplan finds the verdict on the channel should this
-            # process end in the middle. It then only rejects: the prompt is played from here.
+            # The dialplan then only rejects: the prompt is played from here.
             verdict = msgspec.structs.replace(verdict, prompt="")
+        # First of all, so that the dialplan finds the verdict on the channel should this process
+        # end in the middle; the longer wait behind it, or a call could wait so long for nothing.
         reply = await _set(http, channel, VERDICT_VARIABLE, assignments(verdict, screened.id))
-        if not reply.ok or verdict.action is Action.INTERCEPT:
+        if not reply.ok:
             return reply
+        if verdict.action is Action.INTERCEPT:
+            return await _set(http, channel, "TIMEOUT(absolute)", self._wait)
         return await _send_on(self._client.rest, channel, VERDICT_EXTENSION)
 
     async def intercept(self, screened: Screened, channel: str) -> Reply:

@@ -17,15 +17,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import structlog
+from redis.asyncio import Redis
 
 from benchmarks.children import child
 from benchmarks.decision import resident
 from benchmarks.rounds import percentile
 from benchmarks.ruleset import LISTS, listed_numbers, rules
+from ringfence import pauses
 from ringfence.rules.model import Rule, When, encode_rule
-from ringfence.service import settle_memory
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import running_valkey
 from ringfence.store.keys import Keys
@@ -53,6 +55,7 @@ class Ticker:
         self._late: list[float] = []
         self._collected = 0.0
         self._began = 0.0
+        self._watching = False
         self.seen: Callable[[], None] = lambda: None
         gc.callbacks.append(self._collecting)
 
@@ -69,8 +72,9 @@ class Ticker:
             wall, cpu = time.perf_counter(), time.process_time()
             await asyncio.sleep(TICK)
             late = time.perf_counter() - wall - TICK
-            self._late.append(late)
-            self._ours.append(min(late, time.process_time() - cpu))
+            if self._watching:
+                self._late.append(late)
+                self._ours.append(min(late, time.process_time() - cpu))
             self.seen()
 
     @asynccontextmanager
@@ -79,13 +83,15 @@ class Ticker:
         await asyncio.sleep(0.1)
         self._ours, self._late, self._collected = [], [], 0.0
         began = time.perf_counter()
+        self._watching = True
         yield
+        self._watching = False
         took = time.perf_counter() - began
         long = sum(each > LONG for each in self._ours)
         say(
-            what, f"{took:6.2f} s, stalls: longest {max(self._ours) * 1e3:6.1f} ms, "
+            what, f"{took:6.2f} s, stalls: longest {max(self._ours, default=0.0) * 1e3:6.1f} ms, "
             f"p99 {percentile(self._ours, 0.99) * 1e3:5.1f}, {long} over 5 ms; with others' work "
-            f"{max(self._late) * 1e3:.1f}; gc {self._collected * 1e3:.1f}",
+            f"{max(self._late, default=0.0) * 1e3:.1f}; gc {self._collected * 1e3:.1f}",
         )  # fmt: skip
 
 
@@ -99,48 +105,30 @@ async def measure(rule_count: int, listed: int, minutes: float) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory(prefix="ringfence-") as folder:
         async with running_valkey(Path(folder)) as url:
-            await hand(url, "fill", rule_count, listed)
-            await _with_mirror(Path(folder), url, listed, minutes)
+            words = ("-m", "benchmarks.changes", "--hand", url)
+            async with child(*words) as process:
+                hand = Hand(process)
+                await hand.do("fill", rule_count, listed)
+                await _with_mirror(Path(folder), url, hand, listed, minutes)
 
 
-async def _with_mirror(folder: Path, url: str, listed: int, minutes: float) -> None:
+async def _with_mirror(folder: Path, url: str, hand: Hand, listed: int, minutes: float) -> None:
     ticker, file = Ticker(), SnapshotFile(folder, structlog.get_logger())
     ticking = asyncio.create_task(ticker.run())
     redis = connect_redis(url)
     mirror = Mirror(redis, Keys(), file)
-    settling = asyncio.create_task(settle_memory(mirror))
+    pauses.keep_short()
     before = resident()
     async with ticker.watch("load everything"):
         running = asyncio.create_task(mirror.run())
         await mirror.loaded()
-        await settling
+        pauses.set_aside()
     grown = resident() - before
-    say("memory", f"{grown / 1e6:.0f} MB more; per number {grown / max(1, listed):.1f} B, with rules")
-    latencies = Latencies(mirror)
-    ticker.seen = latencies.look
-    async with ticker.watch("200 rule changes, 20 a second"):
-        await hand(url, "rules", 200, 20)
-    latencies.tell()
-    async with ticker.watch("100 list changes of 1,000 numbers"):
-        await hand(url, "list", 100, 1_000)
-        await _until(lambda: len(mirror.world().lists["other"]) == 100_000)
-    async with ticker.watch(f"a new list of {DATED:,} that run out"):
-        await hand(url, "dated", DATED, 8)
-        await _until(lambda: len(mirror.world().lists["dated"]) == DATED)
-    async with ticker.watch("snapshots saved meanwhile"):
-        await asyncio.sleep(5)
-    async with ticker.watch("a sweep of what ran out"):
-        await asyncio.sleep(62)
-    async with ticker.watch(f"{listed:,} numbers replaced"):
-        old = mirror.world().lists[LISTS[0]]
-        await hand(url, "replace", listed, 0)
-        await _until(lambda: mirror.world().lists[LISTS[0]] is not old, 300)
-        del old
-    async with ticker.watch("a snapshot saved"):
-        await asyncio.sleep(3)
+    say("memory", f"{grown / 1e6:.0f} MB more; {grown / max(1, listed):.1f} B a number")
     if minutes:
-        await _memory(url, ticker, minutes)
-        latencies.tell()
+        await _memory(hand, minutes)
+    else:
+        await _changes(mirror, ticker, hand, listed)
     running.cancel()
     async with ticker.watch("the end"):
         with contextlib.suppress(asyncio.CancelledError):
@@ -154,12 +142,37 @@ async def _with_mirror(folder: Path, url: str, listed: int, minutes: float) -> N
     ticking.cancel()
 
 
-async def _memory(url: str, ticker: Ticker, minutes: float) -> None:
-    async with ticker.watch(f"{minutes} minutes of changes"):
-        ending = asyncio.create_task(hand(url, "storm", int(minutes * 60), 0))
-        while not ending.done():
-            say("resident", f"{resident() / 1e6:.1f} MB")
-            await asyncio.wait([ending], timeout=minutes * 6)
+async def _changes(mirror: Mirror, ticker: Ticker, hand: Hand, listed: int) -> None:
+    latencies = Latencies(mirror)
+    ticker.seen = latencies.look
+    async with ticker.watch("200 rule changes, 20 a second"):
+        await hand.do("rules", 200, 20)
+    latencies.tell()
+    async with ticker.watch("100 list changes of 1,000 numbers"):
+        await hand.do("list", 100, 1_000)
+        await _until(lambda: len(mirror.world().lists["other"]) == 100_000)
+    async with ticker.watch(f"a new list of {DATED:,} that run out"):
+        await hand.do("dated", DATED, 8)
+        await _until(lambda: len(mirror.world().lists["dated"]) == DATED)
+    async with ticker.watch("snapshots saved meanwhile"):
+        await asyncio.sleep(5)
+    async with ticker.watch("a sweep of what ran out"):
+        await asyncio.sleep(62)
+    async with ticker.watch(f"{listed:,} numbers replaced"):
+        old = mirror.world().lists[LISTS[0]]
+        await hand.do("replace", listed, 0)
+        await _until(lambda: mirror.world().lists[LISTS[0]] is not old, 300)  # noqa: F821
+        del old
+    async with ticker.watch("a snapshot saved"):
+        await asyncio.sleep(3)
+
+
+async def _memory(hand: Hand, minutes: float) -> None:
+    ending = asyncio.create_task(hand.do("storm", int(minutes * 60), 0))
+    while not ending.done():
+        say("resident", f"{resident() / 1e6:.1f} MB")
+        await asyncio.wait([ending], timeout=minutes * 6)
+    say("resident", f"{resident() / 1e6:.1f} MB after {minutes:g} minutes of changes")
 
 
 class Latencies:
@@ -194,23 +207,44 @@ async def _until(condition: Callable[[], bool], within: float = 60.0) -> None:
             await asyncio.sleep(0.002)
 
 
-async def hand(url: str, action: str, *numbers: int) -> None:
-    """Have a process of its own write."""
-    words = ("-m", "benchmarks.changes", "--hand", url, action, *map(str, numbers))
-    async with child(*words, ready="") as process:
-        assert await process.wait() == 0, action
+class Hand:
+    """The process that writes. Started once, as starting one takes its time here too."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def do(self, action: str, *numbers: int) -> None:
+        """Have something written, and wait for it."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{action} {' '.join(map(str, numbers))}\n".encode())
+        while line := await self._process.stdout.readline():
+            if line == b"done\n":
+                return
+            print(line.decode(), end="", flush=True)
+        raise RuntimeError(f"the hand ended while at {action}")
 
 
-async def _write(url: str, action: str, one: int, two: int) -> None:
-    redis, keys = connect_redis(url, timeout=30.0), Keys()
+async def _be_the_hand(url: str) -> None:
+    redis = connect_redis(url, timeout=30.0)
+    print("ready", flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        action, one, two = [*line.split(), "0"][:3]
+        await _write(redis, action, int(one), int(two))
+        print("done", flush=True)
+    await redis.aclose()
+
+
+async def _write(redis: Redis, action: str, one: int, two: int) -> None:
+    keys = Keys()
     writer = Writer(redis, keys)
     if action == "fill":
         for at in range(0, one, BATCH):
-            some = {rule.id: encode_rule(rule) for rule in rules(one)[at : at + BATCH]}
-            await redis.hset(keys.rules, mapping=some)  # type: ignore[misc, arg-type]
+            some: Any = {rule.id: encode_rule(rule) for rule in rules(one)[at : at + BATCH]}
+            await redis.hset(keys.rules, mapping=some)
         numbers = listed_numbers(two)
         while batch := [f"+{number}" for number in islice(numbers, BATCH)]:
-            await redis.sadd(keys.list(LISTS[0]), *batch)  # type: ignore[misc]
+            await redis.sadd(keys.list(LISTS[0]), *batch)
     elif action == "rules":
         for _ in range(one):
             await _probe(writer)
@@ -219,15 +253,14 @@ async def _write(url: str, action: str, one: int, two: int) -> None:
         for n in range(one):
             await writer.add_to_list("other", (f"+1303{n * two + i:07}" for i in range(two)))
     elif action == "dated":
-        some = (f"+1303{n * 13 % 10_000_000:07}" for n in range(one))
-        await writer.add_to_list("dated", some, expires=time.time() + two)
+        dated = (f"+1303{n * 13 % 10_000_000:07}" for n in range(one))
+        await writer.add_to_list("dated", dated, expires=time.time() + two)
     elif action == "replace":
         began = time.monotonic()
         await writer.replace_list(LISTS[0], (f"+{number}" for number in listed_numbers(one)))
         say("  the import took", f"{time.monotonic() - began:.1f} s")
     elif action == "storm":
         await _storm(writer, time.monotonic() + one)
-    await redis.aclose()
 
 
 async def _storm(writer: Writer, until: float) -> None:
@@ -251,8 +284,7 @@ async def _probe(writer: Writer) -> None:
 def main() -> None:
     """The command line."""
     if sys.argv[1:2] == ["--hand"]:
-        url, action, one, two = [*sys.argv[2:], "0"][:4]
-        asyncio.run(_write(url, action, int(one), int(two)))
+        asyncio.run(_be_the_hand(sys.argv[2]))
         return
     reading = argparse.ArgumentParser(prog="python -m benchmarks.changes", description=__doc__)
     reading.add_argument("rules", type=int, nargs="?", default=10_000)

@@ -1,4 +1,4 @@
-"""Sees that the lab is found, by this process and by its children; knows nothing of what they do."""
+"""Sees that the lab is found, by this process and its children; must not know what they do."""
 
 import importlib.util
 import os
@@ -21,3 +21,4 @@ def ensure_lab(module: str) -> bool:
     paths = [str(DOCKER), str(DOCKER.parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
+    raise AssertionError("execv does not return")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from demo.stage import Stage, StageError
 from demo.table import Table
 from lab import LabError
 
+LAB = Path(__file__).resolve().parent.parent / "docker"
 GLOBALS = {"RINGFENCE_HEADERS": CARRIER_HEADER}
 
 
@@ -63,21 +65,26 @@ def up(table: Table) -> int:
         settings = stage.ringfence.write_settings()
         lab = stage.lab
         table.say(
-            f"""Asterisk, Valkey and Ringfence are running. In another terminal, from this folder:
+            f"""Asterisk, Valkey and Ringfence are running. In another terminal:
 
   export RINGFENCE_CONFIG={settings}
   alias ringfence={Path(sys.executable).with_name("ringfence")}
+  alias call='PYTHONPATH={LAB} {sys.executable} -m lab call --slot {lab.slot.number}'
+  alias redis-cli='{shlex.join(stage.ringfence.redis_cli_command)}'
+  alias console='chroot {lab.root} asterisk -C {lab.inside}/etc/asterisk.conf -r'
 
-  ringfence doctor                                        is everything well?
+  ringfence doctor                                    is everything well?
+  call +19005550123 {CALLEE}                      200: it is put through
   ringfence rule add premium --caller '+1900*' --action block
   ringfence check --caller +19005550123 --called {CALLEE}
-  PYTHONPATH=docker {sys.executable} -m lab call --slot {lab.slot.number} +19005550123 {CALLEE}
-  ringfence calls --follow                                watch calls being screened
-  ringfence rule remove premium
+  call +19005550123 {CALLEE}                      403
+  call +19005550123 911                               emergency calls always go through
+  redis-cli HSET ringfence:rules by-hand '{{"when": {{"trunk": "gateway-b"}}, "action": "block"}}'
+  call +12025550142 {CALLEE} --trunk gateway-b --header 'X-Lab-Door: ari'
+  ringfence calls                                     what was screened; --follow goes on
+  ringfence rule remove premium by-hand
 
-  Asterisk's console:  chroot {lab.root} asterisk -C {lab.inside}/etc/asterisk.conf -r
-  By hand:             valkey at unix://{stage.ringfence.state}/valkey.sock
-  Ringfence's log:     {stage.ringfence.log_path}
+Ringfence's log: {stage.ringfence.log_path}
 
 Ctrl-C stops everything.""",
             style="",

@@ -116,16 +116,20 @@ class Ringfence:
         lines = self.redis_cli("INFO", section).splitlines()
         return dict(line.strip().split(":", 1) for line in lines if ":" in line)
 
-    def redis_cli(self, *arguments: str) -> str:
-        """What `redis-cli` answers: an admin's change by hand."""
+    @property
+    def redis_cli_command(self) -> list[str]:
+        """`redis-cli` at this Valkey, for a machine that need not have one."""
         root = self._lab.root
         # The lab's own redis-cli, started by its own loader: it needs no root folder to see ours.
         loader = next((root / "usr/lib").glob("*/ld-linux*.so*"))
-        command = [
+        return [
             str(loader), "--library-path", str(loader.parent), str(root / "usr/bin/redis-cli"),
-            "-s", str(self.state / "valkey.sock"), *arguments,
+            "-s", str(self.state / "valkey.sock"),
         ]  # fmt: skip
-        done = process.run(command, timeout=10.0)
+
+    def redis_cli(self, *arguments: str) -> str:
+        """What `redis-cli` answers: an admin's change by hand."""
+        done = process.run([*self.redis_cli_command, *arguments], timeout=10.0)
         if done.returncode != 0 or done.stdout.startswith("ERR"):
             raise StageError(f"redis-cli {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout.strip()

@@ -11,6 +11,7 @@ _COLUMNS = (
     ("caller", 13), ("called", 13), ("trunk", 10), ("door", 5), ("att.", 5), ("verdict", 10),
     ("rule", 14), ("SIP", 4), ("ms", 6),
 )  # fmt: skip
+PACKET_SECONDS = 0.02
 _COLOURS = {"allow": "green", "flag": "yellow", "block": "red", "intercept": "magenta"}
 
 
@@ -43,12 +44,14 @@ class Table:
         for (name, width), cell in zip(_COLUMNS, cells, strict=True):
             style = _COLOURS.get(cell, "") if name == "verdict" else ""
             line.append(cell.ljust(width) + " ", style=style)
+        line.rstrip()
         self._console.print(line, soft_wrap=True)
         more = [scene.title]
         if played.result.answered:
-            more.append(f"talked, {played.result.rtp_packets} packets heard")
+            more.append(f"talked, heard {played.result.rtp_packets * PACKET_SECONDS:.1f} s")
         if played.result.early_rtp_packets:
-            more.append(f"{played.result.early_rtp_packets} packets of the prompt heard")
+            heard = played.result.early_rtp_packets * PACKET_SECONDS
+            more.append(f"heard the prompt for {heard:.1f} s")
         if played.noted and played.noted != played.rule:
             more.append(f"would have been: {played.noted}")
         self.say("   " + "; ".join(more))

@@ -128,7 +128,10 @@ def _is_cut_utf8(raw: bytes) -> bool:
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as rules see it: numbers in E.164, the attestation as far as its trunk is trusted."""
+    """A call as rules see it: numbers in E.164, the attestation as far as its trunk is trusted.
+
+    `user_agent` is there where the dialplan handed the header on.
+    """
 
     called: Number
     caller: Number
@@ -136,4 +139,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     source_ip: str = ""
     caller_name: str = ""
+    user_agent: str = ""
     attestation: Attestation = UNKNOWN

@@ -1,7 +1,8 @@
 """Number lists: exact numbers, prefixes and ranges, each with an optional expiry.
 
 Knows numbers, nothing of Redis or rules. Exact numbers without expiry live in a compressed
-bitmap (10 bytes each at ten millions); a look-up costs about a microsecond at any size.
+bitmap (5 to 15 bytes each); a look-up costs about a microsecond at any size. What takes long with
+millions of them comes as a generator of small steps, so that calls are screened in between.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 import msgspec
 from pyroaring import BitMap64
 
+from ringfence.dated import DatedNumbers
 from ringfence.numbers import Number
 
+SPAN = 1 << 25
+"""The stretch of numbers that is dealt with as a whole in one step: two milliseconds at most."""
 LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 # The + may be left out only where the country code is plainly there, as in 12025550123: whoever
 # writes 2025550123 means Washington, not Egypt (+20), and is told so.
@@ -67,7 +72,7 @@ class NumberList:
     def __init__(self, name: str) -> None:
         self.name = name
         self._numbers = BitMap64()
-        self._until: dict[int, float] = {}
+        self._dated = DatedNumbers()
         self._prefixes: dict[str, float] = {}
         self._lengths: Counter[int] = Counter()
         self._longest_first: list[int] = []
@@ -79,7 +84,7 @@ class NumberList:
     def __len__(self) -> int:
         return (
             len(self._numbers)
-            + len(self._until)
+            + len(self._dated)
             + len(self._prefixes)
             + len(self._ranges)
             + len(self._short)
@@ -99,20 +104,21 @@ class NumberList:
                 insort(self._starts, span)
                 self._reach = []
             self._ranges[span] = expires
-        elif expires == math.inf:
-            self._until.pop(entry.first, None)
-            self._numbers.add(entry.first)
         else:
-            self._numbers.discard(entry.first)
-            self._until[entry.first] = expires
+            self.extend_numbers((entry.first,), expires)
 
-    def extend_numbers(self, numbers: Iterable[int]) -> None:
-        """Put many exact numbers in that do not expire; fastest when they come sorted."""
-        if self._until:
-            # One that had an expiry has none from now on, as in `add`.
-            numbers = lasting = BitMap64(numbers)
-            for number in [number for number in self._until if number in lasting]:
-                del self._until[number]
+    def extend_numbers(self, numbers: Iterable[int], expires: float = math.inf) -> None:
+        """Put many exact numbers in, or set their expiry anew; fastest when they come sorted."""
+        if expires != math.inf:
+            numbers = tuple(numbers)
+            for number in numbers:
+                self._numbers.discard(number)
+            self._dated.put(numbers, expires)
+            return
+        if self._dated:
+            numbers = tuple(numbers)
+            for number in numbers:
+                self._dated.discard(number)
         self._numbers.update(numbers)
 
     def remove(self, entry: Entry) -> None:
@@ -129,7 +135,7 @@ class NumberList:
                 self._reach = []
         else:
             self._numbers.discard(entry.first)
-            self._until.pop(entry.first, None)
+            self._dated.discard(entry.first)
 
     def _count_prefix(self, prefix: str, by: int) -> None:
         length = len(prefix)
@@ -144,7 +150,7 @@ class NumberList:
             return number.text if self._short.get(number.text, 0.0) > now else ""
         if key in self._numbers:
             return number.e164
-        if self._until and self._until.get(key, 0.0) > now:
+        if self._dated and self._dated.until(key) > now:
             return number.e164
         if self._prefixes:
             digits = number.e164[1:]
@@ -159,10 +165,7 @@ class NumberList:
     def _range_of(self, key: int, now: float) -> str:
         if not self._reach:
             # The farthest end among the ranges up to here bounds how far back to look.
-            farthest = 0
-            for _, last in self._starts:
-                farthest = max(farthest, last)
-                self._reach.append(farthest)
+            self._reach = list(accumulate((last for _, last in self._starts), max))
         at = bisect_right(self._starts, (key, math.inf)) - 1
         while at >= 0 and self._reach[at] >= key:
             first, last = span = self._starts[at]
@@ -175,7 +178,7 @@ class NumberList:
         """All entries with their expiry (inf: never), in canonical text."""
         for number in self._numbers:
             yield f"+{number}", math.inf
-        for number, until in self._until.items():
+        for number, until in self._dated.items():
             yield f"+{number}", until
         for prefix, until in self._prefixes.items():
             yield f"+{prefix}*", until
@@ -184,56 +187,76 @@ class NumberList:
         for text, until in self._short.items():
             yield text, until
 
-    def expire(self, now: float) -> int:
-        """Drop what has run out; returns how many entries went."""
-        gone = [
-            Entry(text, first, last, prefix)
-            for text, first, last, prefix, until in self._dated()
-            if until <= now
+    def expire(self, now: float) -> Iterator[int]:
+        """Drop what has run out, in small steps; each says how many entries went."""
+        yield from self._dated.expire(now)
+        others = [
+            *(Entry("", prefix=each) for each, until in self._prefixes.items() if until <= now),
+            *(Entry("", *span) for span, until in self._ranges.items() if until <= now),
+            *(Entry(text) for text, until in self._short.items() if until <= now),
         ]
-        for entry in gone:
+        for entry in others:
             self.remove(entry)
-        return len(gone)
+        yield len(others)
 
-    def _dated(self) -> Iterator[tuple[str, int, int, str, float]]:
-        for number, until in self._until.items():
-            yield "", number, number, "", until
-        for prefix, until in self._prefixes.items():
-            yield "", 0, 0, prefix, until
-        for (first, last), until in self._ranges.items():
-            yield "", first, last, "", until
-        for text, until in self._short.items():
-            yield text, 0, 0, "", until
+    def take_apart(self) -> Iterator[None]:
+        """Give back the memory of a list that is no longer used, in small steps."""
+        for start in self._spans():
+            self._numbers.remove_range(start, start + SPAN)
+            yield
+        yield from self._dated.take_apart()
 
-    def dump(self) -> bytes:
-        """The list for a snapshot on disk (msgpack)."""
-        return msgspec.msgpack.encode(
-            (
-                self._numbers.serialize(),
-                self._until,
-                self._prefixes,
-                [(*span, until) for span, until in self._ranges.items()],
-                self._short,
-            )
+    def dump(self) -> Iterator[bytes]:
+        """The list for a snapshot on disk in parts (msgpack), each as it is in its moment."""
+        ranges = [(*span, until) for span, until in self._ranges.items()]
+        yield msgspec.msgpack.encode(
+            _Part(prefixes=self._prefixes, ranges=ranges, short=self._short)
         )
+        for start in self._spans():
+            numbers = self._numbers & BitMap64(range(start, start + SPAN))
+            yield msgspec.msgpack.encode(_Part(numbers=numbers.serialize()))
+        for until in self._dated.pieces():
+            yield msgspec.msgpack.encode(_Part(until=until))
+
+    def _spans(self) -> Iterator[int]:
+        """Where each stretch begins that has numbers in it, also as numbers come and go."""
+        start = 0
+        while found := list(islice(self._numbers.iter_equal_or_larger(start), 1)):
+            yield (start := found[0] // SPAN * SPAN)
+            start += SPAN
 
     @classmethod
-    def load(cls, name: str, data: bytes) -> NumberList:
-        """The list from a snapshot. ValueError where `data` is no such thing."""
+    def load(cls, name: str, parts: Iterable[bytes]) -> NumberList:
+        """The list from a snapshot. ValueError where `parts` are no such thing."""
+        result, numbers = cls(name), []
         try:
-            numbers, until, prefixes, ranges, short = msgspec.msgpack.decode(data, type=_Dumped)
-            result = cls(name)
-            result._numbers = BitMap64.deserialize(numbers)
+            for data in parts:
+                part = msgspec.msgpack.decode(data, type=_Part)
+                if part.numbers:
+                    numbers.append(BitMap64.deserialize(part.numbers))
+                for number, until in part.until.items():
+                    result.extend_numbers((number,), until)
+                result._prefixes |= part.prefixes
+                result._ranges |= {(first, last): until for first, last, until in part.ranges}
+                result._short |= part.short
         except Exception as error:  # pyroaring raises what it likes on damaged input
             raise ValueError(f"list {name}: the snapshot is damaged ({error})") from None
-        result._until, result._prefixes, result._short = until, prefixes, short
-        for prefix in prefixes:
+        while len(numbers) > 1:
+            # By pairs: one after the other would walk over the first ones again and again.
+            for one, other in zip(numbers[::2], numbers[1::2], strict=False):
+                one |= other
+            numbers = numbers[::2]
+        if numbers:
+            result._numbers = numbers[0]
+        for prefix in result._prefixes:
             result._count_prefix(prefix, 1)
-        result._ranges = {(first, last): expiry for first, last, expiry in ranges}
         result._starts = sorted(result._ranges)
         return result
 
 
-_Dumped = tuple[
-    bytes, dict[int, float], dict[str, float], list[tuple[int, int, float]], dict[str, float]
-]
+class _Part(msgspec.Struct, array_like=True, omit_defaults=True):
+    numbers: bytes = b""
+    until: dict[int, float] = {}
+    prefixes: dict[str, float] = {}
+    ranges: list[tuple[int, int, float]] = []
+    short: dict[str, float] = {}

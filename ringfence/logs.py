@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ringfence.call import clean
 from ringfence.config import LogSection
 
 
@@ -37,7 +38,15 @@ def set_up_logs(settings: LogSection, *, stream: TextIO | None = None, worker: i
 
 
 def _for_people(stream: TextIO) -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    return [_without_control, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+
+
+def _without_control(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    # Most is cleaned where it comes in; on a terminal the rest could move the cursor, or worse.
+    return {
+        key: clean(value) if isinstance(value, str) and key != "exception" else value
+        for key, value in event.items()
+    }
 
 
 def _as_json(logger: WrappedLogger, name: str, event: EventDict) -> str:

@@ -122,6 +122,7 @@ def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
         provider=trunk.provider,
         source_ip=attempt.source_ip,
         caller_name=attempt.caller_name,
+        user_agent=attempt.headers.get("user-agent", ""),
         attestation=attest(attempt, trunk),
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from typing import Protocol
 
 import structlog
 
+from ringfence import pauses
 from ringfence.calllog import CallLog
 from ringfence.calllog.aside import Aside
 from ringfence.calllog.folders import SpoolFailed
@@ -114,11 +114,13 @@ class Service:
             self._tasks.append(asyncio.create_task(self._start_valkey(self._valkey)))
         else:
             self._redis_begun.set()
+        pauses.keep_short()
         await self._mirror.restore()
+        pauses.set_aside()
         self._tasks += [
             asyncio.create_task(self._run_behind("mirror", self._mirror.run)),
             asyncio.create_task(self._run_behind("call log", self._calllog.run)),
-            asyncio.create_task(self._settle_memory()),
+            asyncio.create_task(self._set_aside()),
         ]
         for door in self._doors:
             await door.open()
@@ -168,20 +170,9 @@ class Service:
                 log.exception("failed and is started again", part=name)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _settle_memory(self) -> None:
-        """Keep the garbage collector's pauses off the calls' way.
-
-        A full collection walks every object that is alive: with thousands of rules that is tens of
-        milliseconds in which no call is answered. What was loaded is there to stay, so it is
-        frozen, out of the collector's sight, and the rest is looked at a hundred times less often;
-        a call leaves no cycles behind.
-        """
-        gc.set_threshold(50_000, 50, 100)
-        gc.collect()
-        gc.freeze()
+    async def _set_aside(self) -> None:
         await self._mirror.loaded()
-        gc.collect()
-        gc.freeze()
+        pauses.set_aside()
 
 
 def embedded_valkey(settings: Settings, state: Path) -> EmbeddedValkey | None:

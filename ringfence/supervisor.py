@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -86,16 +87,12 @@ class Supervisor:
         backoff = BACKOFF_FIRST
         while not self._stopping.is_set():
             born = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                *self._command(worker), env=self._environ, stdin=asyncio.subprocess.DEVNULL
-            )
-            self._running[worker] = process
-            code = await process.wait()
-            del self._running[worker]
+            code = await self._run_once(worker)
             if self._stopping.is_set():
                 return
-            if code == WRONG_USE:
-                # It has said why; starting it again would only say it again.
+            if code == WRONG_USE and not self._ready:
+                # It has said why; starting it again would only say it again. Once workers take
+                # calls it is no reason to end them: settings were edited under a running service.
                 self._exit_code = code
                 self._stopping.set()
                 return
@@ -105,6 +102,26 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff):
                     await self._stopping.wait()
+
+    async def _run_once(self, worker: int) -> int | None:
+        """One life of a worker; its exit code, None where it could not be started."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(worker), env=self._environ, stdin=asyncio.subprocess.DEVNULL
+            )
+        except OSError as error:
+            # Out of memory or of processes, for now: the next try is a moment away.
+            log.error("a worker cannot be started", worker=worker, reason=str(error))
+            return None
+        self._running[worker] = process
+        if self._stopping.is_set():
+            # It was not there yet when the others were told.
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        try:
+            return await process.wait()
+        finally:
+            del self._running[worker]
 
     async def _start_valkey(self) -> None:
         while self._valkey:
@@ -118,7 +135,8 @@ class Supervisor:
     @contextlib.contextmanager
     def _listen_for_ready(self) -> Iterator[None]:
         # Workers tell us as a service tells systemd; systemd hears of it once, from us.
-        address = f"@ringfence-{os.getpid()}"
+        # Containers that share the host's network share these names, and number 1 too.
+        address = f"@ringfence-{os.getpid()}-{secrets.token_hex(4)}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver:
             receiver.bind("\0" + address[1:])
             loop = asyncio.get_running_loop()

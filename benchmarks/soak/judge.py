@@ -38,7 +38,7 @@ def judge(
     for call in calls:
         judged.seen[call.kind, call.status] += 1
         excuse = trouble.excuse(call.door, call.began - MARGIN, call.ended + MARGIN)
-        wrong = [_in_time(call), _verdict(call, excuse, trouble, ledger)]
+        wrong = [_in_time(call, excuse), _verdict(call, excuse, trouble, ledger)]
         wrong += _records(call, logged[call.call_id], excuse)
         for what in filter(None, wrong):
             judged.violations[what].append(
@@ -50,7 +50,9 @@ def judge(
     return judged
 
 
-def _in_time(call: Placed) -> str:
+def _in_time(call: Placed, excuse: str) -> str:
+    if call.kind == "intercepted" and excuse and call.status == BLOCKED:
+        return ""  # who hangs in the middle of a prompt rejects the call when it wakes
     late = not call.status or call.setup_ms > FINAL_WITHIN_MS
     return "no final response within 2 s" if late else ""
 

@@ -84,8 +84,12 @@ class Mischief:
 
     def worker_frozen(self) -> None:
         pid = self._dice.choice(list(self._log.workers().values()))
-        what = "worker frozen"
-        with self._trouble.at("agi", "ari", "step", what=what, after=1.0), frozen(pid):
+        with (
+            # Its time-outs have run out when it wakes: it may take Redis for away.
+            self._trouble.at("step", what="worker frozen", after=RECONNECT),
+            self._trouble.at("agi", "ari", what="worker frozen", after=1.0),
+            frozen(pid),
+        ):
             time.sleep(0.2 + 2.0 * self._dice.random())
         self._await_ari()
 
@@ -137,7 +141,7 @@ class Mischief:
 
     def _await(self, at: int, event: str, times: int) -> None:
         def enough(lines: list[dict[str, Any]]) -> bool:
-            return sum(line.get("event") == event for line in lines) >= times
+            return [line.get("event") for line in lines].count(event) >= times
 
         if not self._log.wait(at, enough, BACK_SECONDS):
             raise StageError(f"not {times} times {event!r} within {BACK_SECONDS:.0f} s")

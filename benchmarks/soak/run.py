@@ -1,4 +1,4 @@
-"""Owns one soak run: its options, its order, its table; it judges nothing itself."""
+"""Owns one soak run: its options, its order, its end; it judges nothing itself."""
 
 from __future__ import annotations
 
@@ -11,51 +11,23 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.children import ChildError, child
 from benchmarks.soak import changes, mischief
 from benchmarks.soak.changes import SETTLE_CLI
-from benchmarks.soak.judge import Judged, judge
+from benchmarks.soak.judge import judge
 from benchmarks.soak.ledger import Ledger, Trouble
+from benchmarks.soak.report import Found, show
 from benchmarks.soak.traffic import Kind, Placed, Plan
 from benchmarks.soak.watch import LogFile, MemoryWatch, processes_of
 from demo.stage import Stage, StageError
 from lab import LabError
 
 RELAY_PORT = 8089
-CALM_SHARE = 0.5
-"""Of the run, Ringfence's own processes live on: whether their memory grows is seen then."""
-GROWTH_MB = 3.0
-EXPLAINED = (
-    "a worker ended and is started again",
-    "the embedded Valkey ended and is started again",
-    "Redis is away",
-    "call records wait in the spool",
-    "ARI door not connected",
-    "verdict not applied",
-    "no embedded Valkey",
-    "ARI event filter not set",
-)
-
-
-class Found(NamedTuple):
-    """Everything of one run."""
-
-    judged: Judged
-    calls: list[Placed]
-    records: int
-    trouble: Trouble
-    mischief: mischief.Mischief
-    changer: changes.Changer
-    memory: list[tuple[int, float, float, float]]
-    complaints: dict[str, int]
-    asterisk: list[str]
-    orphans: list[str]
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
@@ -63,6 +35,10 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--rate", type=float, default=20.0, help="calls a second")
+    parser.add_argument(
+        "--calm", type=float, default=0.5, metavar="SHARE",
+        help="of the run in which Ringfence's own processes live on: their memory is watched then",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="for the same misfortunes again")
     parser.add_argument("--keep-log", type=Path, help="a copy of Ringfence's log")
     return parser.parse_args(words)
@@ -70,7 +46,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
 
 def kinds(dice: random.Random) -> tuple[Kind, ...]:
     """What is called, and in what share."""
-    free = tuple(f"+1415{dice.randrange(2_000_000, 9_999_999)}" for _ in range(2_000))
+    free = tuple(f"+1415{dice.randrange(2_000_000, 9_999_999)}" for _ in range(300))
     listed = tuple(f"+1212555{n:04d}" for n in range(100))
     return (
         Kind("free", 36, free),
@@ -94,9 +70,7 @@ RULES = (
 async def run(chosen: argparse.Namespace, console: Console) -> Found:
     """Everything up, trouble, everything down, and what came of it."""
     # Started on this thread, so that the lab lives as long as it does (`lab.process`).
-    with Stage(
-        globals={"RINGFENCE_BROADCAST": "yes"}, environment={}, purpose="soak", verbose=0
-    ) as stage:
+    with Stage(purpose="soak", verbose=0) as stage:
         lab, ringfence = stage.lab, stage.ringfence
         lab.rx("core set verbose 0")
         relay_at = (lab.address(9), str(RELAY_PORT))
@@ -129,12 +103,13 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
                 changer.start()
                 began = time.monotonic()
                 console.print(f"calls for {chosen.minutes:g} minutes ...")
-                calm = began + seconds * CALM_SHARE
+                calm = began + (seconds - 3) * chosen.calm
                 await _beside(lambda: havoc.around(calm, restarts=False))
                 grown = _growth(memory)
-                console.print(f"half: {len(calls)} calls; now Ringfence's own processes too")
+                console.print(f"{len(calls)} calls so far; now Ringfence's own processes too")
                 await _beside(lambda: havoc.around(began + seconds - 3, restarts=True))
                 await asyncio.wait_for(reading, 60)
+                await placing.wait()
             changer.stop()
             memory.stop()
         ringfence.stop()
@@ -188,72 +163,6 @@ def _growth(memory: MemoryWatch) -> list[tuple[int, float, float, float]]:
         for pid, kept in memory.samples.items()
         if len(kept) >= 5
     ]
-
-
-def show(console: Console, found: Found) -> int:
-    """The table; returns how many invariants were violated."""
-    table = Table("what", "figure", "", title="soak")
-    for kind in sorted({kind for kind, _ in found.judged.seen}):
-        said = {status: n for (k, status), n in found.judged.seen.items() if k == kind}
-        table.add_row(f"calls: {kind}", str(sum(said.values())), str(said))
-    setups = sorted(call.setup_ms for call in found.calls if call.status)
-    table.add_row("setup p50, p99, max", _percentiles(setups), "ms")
-    table.add_row("records", str(found.records), "")
-    for place in ("agi", "ari", "step"):
-        table.add_row(f"trouble: {place}", f"{found.trouble.seconds(place):.0f} s", "")
-    for what, n in found.judged.unscreened.most_common():
-        table.add_row("listed, yet let through", str(n), what)
-    for name, counted in (("mischief", found.mischief.done), ("change", found.changer.done),
-                          ("change failed", found.changer.failed)):  # fmt: skip
-        for what, n in counted.most_common():
-            table.add_row(name, str(n), what)
-    for pid, early, middle, late in found.memory:
-        table.add_row(f"MB of worker {pid}", f"{early:.1f} → {middle:.1f} → {late:.1f}", "")
-    for what, n in sorted(found.complaints.items()):
-        table.add_row("log", str(n), what)
-    for what, n in _shapes(found.asterisk).items():
-        table.add_row("Asterisk's log", str(n), what)
-    console.print(table)
-    wrong = _violated(found)
-    for what, examples in wrong.items():
-        console.print(f"VIOLATED {len(examples)} times: {what}", style="red", markup=False)
-        for example in examples[:5]:
-            console.print(f"    {example}", markup=False)
-    if not wrong:
-        console.print("no invariant was violated", style="green")
-    return len(wrong)
-
-
-def _violated(found: Found) -> dict[str, list[str]]:
-    wrong = dict(found.judged.violations)
-    wrong["did not come back"] = found.mischief.slips
-    wrong["memory grows"] = [
-        f"{pid}: {middle:.1f} to {late:.1f} MB"
-        for pid, _, middle, late in found.memory
-        if late - middle > GROWTH_MB
-    ]
-    wrong["the log complains without reason"] = [
-        f"{n} {what}" for what, n in found.complaints.items()
-        if not any(known in what for known in EXPLAINED)
-    ]  # fmt: skip
-    wrong["a process is left behind"] = found.orphans
-    return {what: examples for what, examples in wrong.items() if examples}
-
-
-def _shapes(lines: Sequence[str]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for line in lines:
-        level = "ERROR" if "] ERROR[" in line else "WARNING"
-        text = "".join("#" if c.isdigit() else c for c in line.rpartition(": ")[2])
-        counted[f"{level} {text[:90]}"] = counted.get(f"{level} {text[:90]}", 0) + 1
-    return counted
-
-
-def _percentiles(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    at = [values[min(int(len(values) * share), len(values) - 1)] for share in (0.5, 0.99, 1.0)]
-    return ", ".join(f"{value:.1f}" for value in at)
 
 
 def main() -> int:

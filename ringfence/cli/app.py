@@ -16,9 +16,11 @@ COMMANDS = {
     "serve": ("ringfence.cli.serve", "Screen calls: run the doors that are configured."),
     "init": ("ringfence.cli.init", "Write the dialplan and Asterisk's snippets into a folder."),
     "doctor": ("ringfence.cli.doctor", "Check everything and say how to mend what is wrong."),
-    "rule": ("ringfence.cli.rule", "Rules: add, set, list, show, remove, enable, disable."),
+    "rule": ("ringfence.cli.rule", "Rules: add, set, list, show, remove, enable, disable, test."),
     "list": ("ringfence.cli.lists", "Number lists: add, remove, import, show, names."),
     "trunk": ("ringfence.cli.trunk", "Trunks' settings: set, show, list, remove."),
+    "export": ("ringfence.cli.export", "Rules, trunks and lists into one readable file."),
+    "import": ("ringfence.cli.import_", "Such a file into Redis; shows the difference first."),
     "check": ("ringfence.cli.check", "What would happen to this call, and why."),
     "calls": ("ringfence.cli.calls", "The call log: what was screened, and how it ended."),
 }

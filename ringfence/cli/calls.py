@@ -82,7 +82,8 @@ async def _calls(invocation: Invocation, wanted: CallFilter, limit: int, *, foll
     elif found:
         print_table(COLUMNS, map(_row, found))
     else:
-        click.echo("no such calls", err=True)
+        asked = wanted != CallFilter() or not limit
+        click.echo("no such calls" if asked else "no calls yet", err=True)
     return 0 if found else 1
 
 

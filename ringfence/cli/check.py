@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
@@ -12,7 +12,7 @@ from ringfence.attestation import Attestation, Level, Verification
 from ringfence.call import Call, CallAttempt
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.membership import find_in_list
-from ringfence.cli.output import print_details, print_table
+from ringfence.cli.output import moment, one_line, parse_moment, print_details, print_table
 from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
 from ringfence.lists import NumberList
@@ -28,9 +28,14 @@ SHORT = 40
 
 
 class Answer(NamedTuple):
-    """The verdict with all that led to it."""
+    """The verdict with all that led to it; `called` is what was asked for, as it was written.
+
+    `at` is when the call would come, in Unix seconds.
+    """
 
     call: Call
+    at: float
+    called: str
     verdict: Verdict
     steps: list[Step]
     notes: list[str]
@@ -44,27 +49,34 @@ class Answer(NamedTuple):
 @click.option("--trunk", default="", metavar="NAME", help="The PJSIP endpoint it comes from.")
 @click.option("--source-ip", default="", metavar="ADDRESS")
 @click.option("--name", "caller_name", default="", help="The caller's name.")
+@click.option("--user-agent", default="", help="The caller's User-Agent header.")
 @click.option("--attestation", type=click.Choice([str(level) for level in Level]))
 @click.option("--verification", type=click.Choice([str(each) for each in Verification]))
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Repeatable.")
+@click.option("--at", metavar="WHEN", help="A time such as 2027-01-31T08:00:00-05:00; else now.")
 @click.option("--all", "everything", is_flag=True, help="Every rule, also of many.")
 @click.pass_obj
-def command(invocation: Invocation, /, everything: bool, **facts: Any) -> None:
+def command(invocation: Invocation, /, everything: bool, at: str | None, **facts: Any) -> None:
     """What would happen to this call, and why, rule by rule. Nothing is placed or recorded.
 
     Without --attestation the call is unsigned; a level means that its signature held.
+    With --at it comes at another time: schedules, and rules and entries as they will be in force.
 
     \b
     Example:
       ringfence check --caller +19005550100 --called +12025550123 --trunk carrier-a
     """
+    if not any(facts.values()):
+        raise click.UsageError("nothing to check: give --caller and --called, as the trunk does")
     attempt = _attempt(facts)
     attestation = _attestation(facts["attestation"], facts["verification"])
+    now = datetime.now(UTC)
+    when = (parse_moment(at, now) if at is not None else now).timestamp()
 
     async def work() -> Answer:
         async with open_store(invocation.settings) as store:
             return await _answer(
-                store, attempt, attestation, monitor=invocation.settings.screening.monitor
+                store, attempt, attestation, when, monitor=invocation.settings.screening.monitor
             )
 
     answer = run(work())
@@ -81,6 +93,8 @@ def _attempt(facts: dict[str, Any]) -> CallAttempt:
         if not colon:
             raise click.UsageError(f"--header {header!r}: write 'NAME: VALUE'")
         headers[name.strip().lower()] = value.strip()
+    if facts["user_agent"]:
+        headers["user-agent"] = facts["user_agent"]
     return CallAttempt(
         caller=facts["caller"],
         called=facts["called"],
@@ -104,9 +118,13 @@ def _attestation(level: str | None, verification: str | None) -> Attestation | N
 
 
 async def _answer(
-    store: Store, attempt: CallAttempt, attestation: Attestation | None, *, monitor: bool
+    store: Store,
+    attempt: CallAttempt,
+    attestation: Attestation | None,
+    now: float,
+    *,
+    monitor: bool,
 ) -> Answer:
-    now = time.time()
     notes: list[str] = []
     world = await _world(store, attempt, now, notes)
     call = call_of(attempt, world.trunks.get(attempt.trunk, DEFAULT_TRUNK))
@@ -116,7 +134,7 @@ async def _answer(
     steps = explain(world.rules, call, world.lists, now, monitor=monitor)
     if monitor:
         notes.append("screening.monitor is on: every rule only notes")
-    return Answer(call, verdict, steps, notes)
+    return Answer(call, now, attempt.called, verdict, steps, notes)
 
 
 async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str]) -> World:
@@ -145,7 +163,11 @@ async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str
 def _print(answer: Answer, *, everything: bool) -> None:
     call, verdict = answer.call, answer.verdict
     attestation = call.attestation
-    signed = f"{attestation.level} {attestation.verification}"
+    signed = str(attestation.level)
+    if attestation.verification is not Verification.NONE:
+        signed += f", verification {attestation.verification}"
+    if attestation.detail:
+        signed += f" ({attestation.detail})"
     print_details([
         ("verdict", str(verdict.action)),
         ("SIP", str(verdict.sip or "")),
@@ -155,12 +177,15 @@ def _print(answer: Answer, *, everything: bool) -> None:
         ("rule", verdict.rule),
         ("because", ", ".join(verdict.matched)),
         ("caller", call.caller.text or "(none)"),
-        ("called", call.called.text or "(none)"),
+        ("called", call.called.text if answer.called else "(none)"),
         ("trunk", call.trunk),
-        ("attestation", f"{signed} {attestation.detail}".strip()),
+        ("provider", call.provider),
+        ("user agent", call.user_agent),
+        ("attestation", signed),
+        ("at", moment(answer.at)),
     ])  # fmt: skip
     for note in answer.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
     steps = answer.steps
     if len(steps) > SHORT and not everything:
         steps = [step for step in steps if step.outcome in ("matched", "noted")]
@@ -180,9 +205,13 @@ def _document(answer: Answer) -> dict[str, Any]:
         "call": {
             "caller": answer.call.caller.text,
             "called": answer.call.called.text,
+            "caller_name": answer.call.caller_name,
+            "user_agent": answer.call.user_agent,
             "trunk": answer.call.trunk,
+            "provider": answer.call.provider,
             "source_ip": answer.call.source_ip,
             "attestation": msgspec.to_builtins(answer.call.attestation),
+            "at": answer.at,
         },
         "steps": msgspec.to_builtins(answer.steps),
         "notes": answer.notes,

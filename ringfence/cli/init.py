@@ -16,6 +16,8 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.snippets import Setup, Written, all_files
 from ringfence.config import DEFAULT_AGI_BIND, Address, SettingsRefused, parse_address
 
+SETTINGS = Path("/etc/ringfence/ringfence.toml")
+
 
 @click.command("init", cls=Command)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
@@ -103,13 +105,13 @@ def _write(folder: Path, file: Written) -> None:
 
 
 def _steps(folder: Path, setup: Setup) -> Sequence[str]:
-    copy = (
-        "" if folder == Path("/etc/asterisk") else f"cp {folder}/ringfence*.conf /etc/asterisk/\n"
-    )
+    folder = folder.resolve()
+    at_asterisk, at_ours = folder == Path("/etc/asterisk"), folder == SETTINGS.parent
+    copy = "" if at_asterisk else f"cp {folder}/ringfence*.conf /etc/asterisk/\n"
     globals_needed = "" if setup.agi == parse_address("", DEFAULT_AGI_BIND) else (
         f"\n[globals]\nRINGFENCE_AGI = agi://{_reached(setup.agi)}/screen"
     )  # fmt: skip
-    return [
+    steps = [
         f"{copy}Two of them have passwords in them and are readable for their owner only:\n"
         "chown asterisk: /etc/asterisk/ringfence-ari.conf /etc/asterisk/ringfence-manager.conf",
         "At the end of http.conf, ari.conf and manager.conf in /etc/asterisk, a line each:\n"
@@ -118,11 +120,12 @@ def _steps(folder: Path, setup: Setup) -> Sequence[str]:
         f"In extensions.conf, with your own context and Dial:\n#include ringfence.conf"
         f"{globals_needed}\n[from-trunk]\n"
         "exten => _X.,1,Gosub(ringfence,screen,1(${EXTEN}))\n same => n,Dial(...)",
-        f"install -D -m 600 {folder}/ringfence.toml /etc/ringfence/ringfence.toml",
+        f"install -D -m 600 {folder}/ringfence.toml {SETTINGS}",
         "asterisk -rx 'core reload'",
         "ringfence serve",
         "ringfence doctor",
     ]
+    return [step for step in steps if not (at_ours and step.startswith("install"))]
 
 
 def _reached(bind: Address) -> Address:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 import click
 
 from ringfence.cli import list_file
 from ringfence.cli.invocation import Command, Invocation, print_json
+from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
 from ringfence.store.writer import BATCH, Counted
@@ -44,7 +43,7 @@ def import_(invocation: Invocation, name: str, source: str, replace: bool, skip_
             if not checked.good:
                 raise Refused(f"{source} holds no numbers: list {name} is as it was")
             async with open_store(invocation.settings) as store:
-                with _progress(checked.good) as tell:
+                with progress("importing", checked.good) as tell:
                     found = list_file.entries(file)
                     if replace:
                         return checked, await store.writer.replace_list(name, found, tell)
@@ -78,17 +77,3 @@ async def _add(
         changed, size, done = changed + counted.changed, counted.size, done + len(batch)
         tell(done)
     return Counted(changed, size)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """On a terminal a bar, for what takes longer than a moment."""
-    if not sys.stderr.isatty() or total < BATCH:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("importing", total=total)
-        yield lambda done: progress.update(task, completed=done)

@@ -94,6 +94,8 @@ def remove(invocation: Invocation, name: str, numbers: tuple[str, ...], everythi
         print_json({"list": name, "removed": done.changed, "size": done.size})
     elif done.changed:
         click.echo(f"list {name}: {done.changed} removed, {done.size} left")
+    elif not done.size:
+        click.echo(f"ringfence: no list {name}: `ringfence list names` shows them", err=True)
     else:
         click.echo(f"ringfence: nothing of that is in list {name}", err=True)
     return 0 if done.changed else 1
@@ -127,12 +129,11 @@ async def _membership(invocation: Invocation, name: str, text: str) -> int:
             "expires": found.expires if found and found.expires < math.inf else None,
         })  # fmt: skip
     elif found:
-        until = "for good" if found.expires == math.inf else moment(found.expires)
         print_details([
             ("number", number.text),
             ("in list", name),
             ("by entry", found.entry.text),
-            ("until", until),
+            ("until", _until(found.expires, time.time())),
             ("undo", f"ringfence list remove {name} '{found.entry.text}'"),
         ])  # fmt: skip
     else:
@@ -153,11 +154,17 @@ async def _show(invocation: Invocation, name: str, limit: int) -> int:
                         for entry, until in entries],
         })  # fmt: skip
         return 0
-    rows = ((entry, moment(until) if until < math.inf else "for good") for entry, until in entries)
-    print_table(("entry", "until"), rows)
+    now = time.time()
+    print_table(("entry", "until"), ((entry, _until(expires, now)) for entry, expires in entries))
     if size > len(entries):
         click.echo(f"{len(entries)} of {size} entries; --limit shows more", err=True)
     return 0
+
+
+def _until(expires: float, now: float) -> str:
+    if expires == math.inf:
+        return "for good"
+    return moment(expires) if expires > now else f"ran out {moment(expires)}"
 
 
 async def _some(

@@ -9,6 +9,7 @@ from typing import Never
 import click
 from click.exceptions import Abort, NoArgsIsHelpError
 
+from ringfence.cli.output import one_line
 from ringfence.config import SettingsRefused
 
 REFUSED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -18,12 +19,6 @@ class Refused(click.ClickException):
     """Refused, or nothing found: exit code 1. The text is one line that says what to do."""
 
     exit_code = REFUSED
-
-
-class WrongUse(click.ClickException):
-    """The command or the settings cannot be used like this: exit code 2."""
-
-    exit_code = WRONG_USE
 
 
 def end_with(error: Exception) -> Never:
@@ -46,5 +41,5 @@ def end_with(error: Exception) -> Never:
             raise error
     if isinstance(error, click.UsageError) and error.ctx:
         text = f"{text.rstrip('.')} (see `{error.ctx.command_path} --help`)"
-    click.echo(f"ringfence: {' '.join(text.split())}", err=True)
+    click.echo(f"ringfence: {one_line(' '.join(text.split()))}", err=True)
     sys.exit(code)

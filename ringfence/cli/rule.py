@@ -12,6 +12,7 @@ from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.output import print_details, print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_flags import rule_flags, rule_of
+from ringfence.cli.rule_test import test_rules
 from ringfence.cli.session import Store, open_store, run, who
 from ringfence.rules import Rule
 from ringfence.rules.compile import compile_rules
@@ -23,6 +24,9 @@ _ID = click.argument("rule_id", metavar="ID")
 @click.group("rule", cls=Group)
 def command() -> None:
     """Rules: what happens to which calls."""
+
+
+command.add_command(test_rules)
 
 
 @command.command("add")

@@ -22,12 +22,19 @@ from ringfence.verdict import Action, Basis
 F = TypeVar("F", bound=Callable[..., Any])
 
 _CONDITIONS = {
-    "caller": "Calling number: +12025550123, '+1900*', a range, @list, anonymous.",
-    "called": "Called number, in the same forms.",
+    "caller": "Calling number: +12025550123, '+1900*', a range, @list, '~pattern', anonymous, "
+    "invalid, neighbour, own, same, tollfree, emergency.",
+    "called": "Called number, in the same forms, emergency aside.",
+    "country": "The caller's, as an ISO code: US.",
+    "caller_name": "Caller's name as it is written, or '~pattern'.",
+    "user_agent": "User-Agent header as it is written, or '~pattern'.",
     "trunk": "Trunk (PJSIP endpoint), * allowed.",
+    "provider": "Provider that the trunk's settings name, * allowed.",
     "source_ip": "Source address or CIDR.",
     "attestation": "A, B, C or none.",
     "verification": "passed, failed or none.",
+    "origid": "Origination id of the attestation.",
+    "schedule": "'mon-fri 08:00-17:30 America/New_York'.",
 }
 _DIALLED = re.compile(r"[0-9][0-9 ().-]{6,}")
 

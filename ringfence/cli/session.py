@@ -77,6 +77,8 @@ async def _connected(url: str, settings: Settings) -> AsyncIterator[Store]:
         raise SettingsRefused(str(error)) from None
     try:
         yield Store(redis, keys, Reader(redis, keys), Writer(redis, keys, who()))
+    except BrokenPipeError:
+        raise  # stdout's, as in `ringfence calls --follow | head`: the client wraps its own
     except (RedisError, ConnectionError) as error:
         raise Refused(explain_failure(error, address_of(redis))) from None
     finally:

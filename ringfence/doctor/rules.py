@@ -46,7 +46,7 @@ async def read_rules(reader: Reader) -> RulesFound:
 
 async def examine_rules(found: RulesFound, reader: Reader) -> Findings:
     """What is refused, and which lists are missing."""
-    yield ok(PART, f"{len(found.good)} rules")
+    yield ok(PART, "1 rule" if len(found.good) == 1 else f"{len(found.good)} rules")
     for number, (name, reason) in enumerate(sorted(found.refused.items())):
         if number == MOST_SHOWN:
             yield fail(PART, f"{len(found.refused) - MOST_SHOWN} more are refused",
@@ -70,7 +70,7 @@ def _refused(name: str, reason: str) -> Finding:
     if kind == "trunk" and rest:
         return fail(PART, f"trunk {rest} is refused: {reason}", f"ringfence trunk set {rest} …")
     if kind == "list" and rest:
-        return warn("lists", f"list {rest}: {reason}", f"ringfence list remove {rest} ENTRY")
+        return warn("lists", f"list {rest}: {reason}", "SREM or ZREM by redis-cli")
     return fail(
         PART,
         f"rule {name} is refused: {reason}",

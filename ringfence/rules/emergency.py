@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ringfence.call import Call
-from ringfence.rules.match import Lists
+from ringfence.numbers import Number
+from ringfence.rules.conditions.condition import Lists
 
 EMERGENCY_LIST = "emergency"
 """Called numbers that are emergency numbers here, besides those that always are."""
@@ -20,12 +21,18 @@ _EMERGENCY = re.compile(
 
 def emergency(call: Call, lists: Lists, now: float) -> str:
     """Why this call is let through whatever the rules say; "" for an ordinary call."""
-    if _EMERGENCY.fullmatch(call.called.text):
-        return f"called {call.called.text}"
-    numbers = lists.get(EMERGENCY_LIST)
-    if numbers is not None and (entry := numbers.contains(call.called, now)):
-        return f"called @{EMERGENCY_LIST} ({entry})"
+    if found := emergency_number(call.called, lists, now):
+        return f"called {found}"
     numbers = lists.get(PUBLIC_SAFETY_LIST)
     if numbers is not None and (entry := numbers.contains(call.caller, now)):
         return f"caller @{PUBLIC_SAFETY_LIST} ({entry})"
     return ""
+
+
+def emergency_number(number: Number, lists: Lists, now: float) -> str:
+    """The number, or the list's entry, if it is an emergency number here; "" for all others."""
+    if _EMERGENCY.fullmatch(number.text):
+        return number.text
+    numbers = lists.get(EMERGENCY_LIST)
+    entry = numbers.contains(number, now) if numbers is not None else ""
+    return f"@{EMERGENCY_LIST} ({entry})" if entry else ""

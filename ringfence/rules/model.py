@@ -21,7 +21,8 @@ MAX_RULE_BYTES = 65_536
 DEFAULT_LABEL = "SPAM?"
 
 Value = Annotated[str, Meta(min_length=1, max_length=200)]
-Values = Value | Annotated[tuple[Value, ...], Meta(min_length=1, max_length=1000)]
+_Several = Meta(min_length=1, max_length=1000)
+Values = Value | Annotated[tuple[Value, ...], _Several]
 # What goes into the dialplan is bounded to characters that mean nothing there. An open bracket
 # would take MSet's commas in, so brackets come in pairs; $ would let a newline through at the end.
 Prompt = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_/.-]{0,127}\Z")]
@@ -38,15 +39,48 @@ class RuleRefused(ValueError):  # noqa: N818 - the field's word: a rule is refus
         self.reason = reason
 
 
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Hours of the week: days, hours or both, in a time zone.
+
+    ``mon-fri 08:00-17:30 America/New_York`` in one text means the same.
+    """
+
+    timezone: Value
+    days: Value = ""
+    hours: Value = ""
+
+    def __post_init__(self) -> None:
+        if any("!" in part or " " in part for part in (self.timezone, self.days, self.hours)):
+            # the text that is made of it would say something else
+            raise ValueError(
+                "no ! or space inside a schedule; to exclude one, write it as "
+                "'!mon-fri 08:00-17:30 America/New_York'"
+            )
+
+    @property
+    def text(self) -> str:
+        """The schedule in one text."""
+        return " ".join(part for part in (self.days, self.hours, self.timezone) if part)
+
+
+Schedules = Schedule | Value | Annotated[tuple[Schedule | Value, ...], _Several]
+
+
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The conditions: within a field any value matches, across fields all must."""
 
     caller: Values = ()
     called: Values = ()
+    country: Values = ()
+    caller_name: Values = ()
+    user_agent: Values = ()
     trunk: Values = ()
+    provider: Values = ()
     source_ip: Values = ()
     attestation: Values = ()
     verification: Values = ()
+    origid: Values = ()
+    schedule: Schedules = ()
 
 
 class Respond(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -106,12 +140,37 @@ def encode_rule(rule: Rule) -> bytes:
     return msgspec.json.encode(rule)
 
 
-def values_of(values: Values) -> tuple[str, ...]:
-    """A field's values, whether one was written or several."""
-    return (values,) if isinstance(values, str) else values
+def values_of(values: Values | Schedules) -> tuple[str, ...]:
+    """A field's values as text, whether one was written or several."""
+    if not values:
+        return ()  # most fields of most rules
+    if isinstance(values, str | Schedule):
+        values = (values,)
+    return tuple(each.text if isinstance(each, Schedule) else each for each in values)
+
+
+_UNKNOWN = "Invalid enum value "
+_A_TIME = "a time with its zone, such as 2027-01-31T00:00:00Z"
+_TAKES = {
+    "action": f"one of {', '.join(Action)}",
+    "basis": f"one of {', '.join(Basis)}",
+    "mode": "enforce or monitor",
+    "expires_at": _A_TIME,
+    "added_at": _A_TIME,
+    "respond.sip": "400 to 699",
+    "respond.label": "up to 32 letters, digits, spaces, ? ! * # : . _ + - and [ ] in pairs",
+    "respond.prompt": "a sound's name of up to 128 letters, digits, _ / . -",
+}
 
 
 def _in_one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
+    for field, takes in _TAKES.items():
+        # admins need not read regular expressions
+        if text.endswith(f"at `$.{field}`"):
+            value, _, _ = text.removeprefix(_UNKNOWN).rpartition(" - at ")
+            return f"{field} takes {takes}" + (
+                f", not {value[:80]}" if text.startswith(_UNKNOWN) else ""
+            )
     # msgspec writes paths as $.when.caller; admins know no dollar
     return text.replace("$.", "").replace("`$`", "the rule").replace(" - at ", ", at ")[:300]

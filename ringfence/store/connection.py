@@ -68,7 +68,8 @@ def mask_url(url: str) -> str:
         for pair in parts.query.split("&")
     )
     # not urlunsplit: some Pythons make unix:/path of unix:///path
-    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 def address_of(redis: Redis) -> str:
@@ -82,7 +83,8 @@ def address_of(redis: Redis) -> str:
 def explain_failure(error: BaseException, address: str) -> str:
     """One line that says what is wrong with Redis and what to do."""
     text = " ".join(str(error).split())[:200]
-    if isinstance(error, BusyLoadingError):
+    # On the way to a connection redis-py makes one kind of all, and only the text is left.
+    if isinstance(error, BusyLoadingError) or "loading the dataset" in text:
         return f"Redis at {address} is still loading its data: wait until it is ready"
     if isinstance(error, NoPermissionError):
         return f"Redis at {address} denies a command to this user ({text}): widen its ACL"
@@ -96,7 +98,7 @@ def explain_failure(error: BaseException, address: str) -> str:
         )
     if isinstance(error, ResponseError):
         return f"Redis at {address} refused a command: {text}"
-    if isinstance(error, RedisTimeoutError | TimeoutError):
+    if isinstance(error, RedisTimeoutError | TimeoutError) or text.startswith("Timeout "):
         return (
             f"Redis at {address} does not answer in time: see whether it is stopped or overloaded"
         )

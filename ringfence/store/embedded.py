@@ -81,17 +81,20 @@ class EmbeddedValkey:
 
     async def stop(self) -> None:
         """End the child in order, by force after a deadline. A guest just leaves."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # told by `start` already
 
     async def _ready(self) -> None:
         begin = time.monotonic()
         while (state := await ping(self.url)) != "ready":
             waited = time.monotonic() - begin
             failed = self._task is not None and self._task.done()
+            if failed and self._task and isinstance(error := self._task.exception(), OSError):
+                raise ValkeyFailed(f"the embedded Valkey cannot be started: {error}")
             if failed or waited > (LOADING_SECONDS if state == "loading" else READY_SECONDS):
                 raise ValkeyFailed(
                     f"the embedded Valkey does not come up: {self._last_line()} "
@@ -104,10 +107,20 @@ class EmbeddedValkey:
         while (lock := self._try_lock()) is None:  # noqa: ASYNC110
             await asyncio.sleep(LOCK_POLL)
         try:
-            backoff = BACKOFF_FIRST
+            backoff, has_run = BACKOFF_FIRST, False
             while True:
                 born = time.monotonic()
-                code = await self._run_once(binary, lock)
+                try:
+                    code = await self._run_once(binary, lock)
+                except OSError as error:
+                    if not has_run:
+                        raise
+                    # A full disk, or no process to be had: it may be over in a moment.
+                    self._log.error("the embedded Valkey cannot be started", reason=str(error))
+                    backoff = min(backoff * 2, BACKOFF_MOST)
+                    await asyncio.sleep(backoff)
+                    continue
+                has_run = True
                 lived = time.monotonic() - born
                 backoff = BACKOFF_FIRST if lived > BACKOFF_MOST else min(backoff * 2, BACKOFF_MOST)
                 self._log.error(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+from itertools import islice
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.call import clean
 from ringfence.lists import NumberList
-from ringfence.rules import EMPTY_BOOK, RuleBook, compile_rules, decode_rule
+from ringfence.rules import EMPTY_BOOK, RuleBook, decode_rule
 from ringfence.rules.compile import CompiledRule, compile_rule
 from ringfence.store.mirrored_list import MirroredList
 from ringfence.store.shelf import Shelf
+from ringfence.store.turns import Turns
 from ringfence.trunk import Trunk, decode_trunk
 from ringfence.world import World
 
 NAMED_AT_ONCE = 20
 """The log names what changed up to this many, and counts the rest."""
-RULES_AT_ONCE = 500
-"""More rules than this are made a book in a thread, as that takes over some milliseconds."""
+RULES_AT_ONCE = 50
+"""A book takes in so many rules in a millisecond or less; a draft of it grows by these steps."""
 
 
 class Holdings:
@@ -52,36 +53,41 @@ class Holdings:
         return found | self.unreadable | self.rules.refused
 
     async def publish_rules(self) -> None:
-        """Put the rules on the shelf in force."""
-        rules = list(self.rules.good.values())
-        if len(rules) > RULES_AT_ONCE:
-            book = await asyncio.to_thread(compile_rules, rules)
-        else:
-            book = compile_rules(rules)
-        self._publish(book=book)
-        self._tell(self.rules)
+        """Put the rules on the shelf in force, all at once; calls go on while the book is made."""
+        changes, turns = self.rules.changes(), Turns()
+        book, left = self.world.rules, iter(changes.values())
+        while some := list(islice(left, RULES_AT_ONCE)):
+            book = book.changed(
+                (before for before, _ in some if before), (now for _, now in some if now)
+            )
+            await turns.give()
+        if changes:
+            self._publish(book=book)
+            self._settle(self.rules, list(changes))
 
     def publish_trunks(self) -> None:
         """Put the trunks' settings on the shelf in force."""
-        self._publish(trunks=dict(self.trunks.good))
-        self._tell(self.trunks)
+        if changes := self.trunks.changes():
+            self._publish(trunks=dict(self.trunks.good))
+            self._settle(self.trunks, list(changes))
 
     def publish_lists(self) -> None:
         """Put the lists in force as they are now; one changed in place needs no publishing."""
         self._publish(lists={name: each.numbers for name, each in self.lists.items()})
 
-    def drop_list(self, name: str) -> None:
-        """A list is gone."""
+    def drop_list(self, name: str) -> MirroredList | None:
+        """A list is gone; returns what it was."""
         gone = self.lists.pop(name, None)
         if gone:
             # Versions of the lists are summed: the sum must not fall.
             self._version += gone.version
             self.publish_lists()
             self._log.info("list in force", changed=[clean(name, 80)], of=0)
+        return gone
 
-    def _tell(self, shelf: Shelf[Any]) -> None:
+    def _settle(self, shelf: Shelf[Any], news: list[str]) -> None:
         """Say in the log what is in force now: an admin looks there whether a change has come."""
-        news = shelf.news()
+        shelf.settle()
         named = [clean(id, 80) for id in news[:NAMED_AT_ONCE]]
         more = {"more": len(news) - len(named)} if len(news) > len(named) else {}
         self._log.info(f"{shelf.kind}s in force", changed=named, **more, of=len(shelf.good))

@@ -18,6 +18,10 @@ MEMBERS_AT_ONCE = 1_000
 """A page of a list is put in force in a millisecond or two: calls go on between pages."""
 
 
+DATED_AT_ONCE = 500
+"""Each of these may have an expiry of its own, which takes longer."""
+
+
 class WrongType(Exception):  # noqa: N818 - what Redis says
     """A key is of another type than the contract has it; one line says what to do."""
 
@@ -140,7 +144,7 @@ class Loader:
         while True:
             try:
                 if type == "zset":
-                    cursor, scored = await self._redis.zscan(key, cursor, count=MEMBERS_AT_ONCE)
+                    cursor, scored = await self._redis.zscan(key, cursor, count=DATED_AT_ONCE)
                     filling.put_scored(cast("list[tuple[bytes, float]]", scored))
                 else:
                     cursor, members = await self._redis.sscan(key, cursor, count=MEMBERS_AT_ONCE)

@@ -31,8 +31,8 @@ from ringfence.world import World
 BACKOFF_FIRST, BACKOFF_MOST = 0.1, 2.0
 OPEN_SECONDS = 5.0
 SAVE_AFTER = 2.0
-SAVE_SHARE = 1_000
-"""A save waits this many times as long as the last one kept calls waiting: 0.1 % of the time."""
+SAVE_SHARE = 50
+"""A save waits this many times as long as the last one took to collect: 2 % of the time."""
 
 
 class MirrorStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,20 +92,22 @@ class Mirror:
 
     async def restore(self) -> bool:
         """Put the snapshot on disk in force; call it before `run`. False where there is none."""
-        state = (
+        found = (
             await asyncio.to_thread(self._snapshot.load, self._keys.prefix)
             if self._snapshot
             else None
         )
-        if state is None:
+        if found is None:
             return False
         try:
-            await snapshots.restore(self._held, state)
+            await snapshots.restore(self._held, found)
         except ValueError as error:
             self._log.warning("the snapshot is ignored", reason=str(error))
             return False
-        self._restored, self._saved, self._last_sync = True, self._held.version, state.at
-        self._log.info("the snapshot is in force", rules=len(state.rules), lists=len(state.lists))
+        self._restored, self._saved, self._last_sync = True, self._held.version, found.state.at
+        self._log.info(
+            "the snapshot is in force", rules=len(found.state.rules), lists=len(found.lists)
+        )
         return True
 
     def status(self) -> MirrorStatus:
@@ -195,7 +197,7 @@ class Mirror:
             pause = max(SAVE_AFTER, SAVE_SHARE * await self._save())
 
     async def _save(self) -> float:
-        """Save what changed; returns for how long that kept everything else waiting."""
+        """Save what changed; returns how long it took to collect that."""
         # Nothing is worth keeping that was not read from Redis as a whole.
         if not self._snapshot or not self._loaded.is_set():
             return 0.0
@@ -204,10 +206,10 @@ class Mirror:
             if version == self._saved:
                 return 0.0
             begun = time.perf_counter()
-            state = snapshots.collect(self._held, self._keys.prefix, self._clock())
+            collected = await snapshots.collect(self._held, self._keys.prefix, self._clock())
             took = time.perf_counter() - begun
             try:
-                await asyncio.to_thread(self._snapshot.save, state)
+                await asyncio.to_thread(self._snapshot.save, collected)
                 self._saved = version
             except OSError as error:
                 self._log.error("no snapshot is saved", reason=str(error))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ringfence.call import clean
@@ -64,8 +64,8 @@ class Filling:
     def __init__(self, name: str, as_of: StreamId, size: int) -> None:
         self.numbers = NumberList(name)
         self.as_of = as_of
-        self.size = size
-        self.changes: list[ListChange] = []
+        self.sizes = [(as_of, size)]
+        self.changes: deque[ListChange] = deque()
         self._bad = 0
         self._examples: list[str] = []
 
@@ -80,13 +80,20 @@ class Filling:
 
     def put_scored(self, members: Iterable[tuple[bytes, float]]) -> None:
         """A page of a sorted set: a score is an expiry."""
-        lasting: list[bytes] = []
+        by_expiry: defaultdict[float, list[bytes]] = defaultdict(list)
         for member, until in members:
-            if until == math.inf:
-                lasting.append(member)
-            else:
-                self._refuse(_add(self.numbers, (member,), until))
-        self.put(lasting)
+            by_expiry[until].append(member)
+        for until, some in by_expiry.items():
+            self._refuse(_add(self.numbers, some, until))
+
+    def catch_up(self) -> Iterator[None]:
+        """After the last page: put the changes announced meanwhile on top, one in each step."""
+        while self.changes:
+            change = self.changes.popleft()
+            if change.id > self.as_of:
+                self.sizes.append((change.id, change.size))
+                _change(self.numbers, change)
+            yield
 
     def _refuse(self, members: list[bytes]) -> None:
         self._bad += len(members)
@@ -118,11 +125,7 @@ class MirroredList:
         if change.id <= self._as_of:
             return False
         self._sizes.append((change.id, change.size))
-        if change.added:
-            _add(self.numbers, change.entries, change.expires)
-        else:
-            for text in change.entries:
-                self.numbers.remove(parse_entry(text.decode()))
+        _change(self.numbers, change)
         self.version += 1
         return True
 
@@ -148,14 +151,14 @@ class MirroredList:
         """Put what was read in force, with the changes announced since."""
         if filling is not self._filling:
             return
+        for _ in filling.catch_up():
+            pass
         self._filling = None
         self.numbers, self.refused = filling.numbers, filling.refused
         self._as_of = filling.as_of
         self._checked = max(self._checked, filling.as_of)
         self._sizes.clear()
-        self._sizes.append((filling.as_of, filling.size))
-        for change in filling.changes:
-            self.apply(change)
+        self._sizes.extend(filling.sizes)
         self.version += 1
 
     def abandon(self) -> None:
@@ -163,9 +166,17 @@ class MirroredList:
         self._filling = None
 
 
+def _change(numbers: NumberList, change: ListChange) -> None:
+    if change.added:
+        _add(numbers, change.entries, change.expires)
+        return
+    for text in change.entries:
+        numbers.remove(parse_entry(text.decode()))
+
+
 def _add(numbers: NumberList, members: Sequence[bytes], expires: float) -> list[bytes]:
-    if expires == math.inf and _NUMBERS.fullmatch(b",".join(members) + b","):
-        numbers.extend_numbers(map(int, members))
+    if _NUMBERS.fullmatch(b",".join(members) + b","):
+        numbers.extend_numbers(map(int, members), expires)
         return []
     bad = []
     for member in members:

@@ -21,7 +21,8 @@ from ringfence.store.holdings import Holdings
 from ringfence.store.keys import Keys
 from ringfence.store.loading import Loader, Probe, WrongType
 from ringfence.store.mirrored_list import MirroredList, StreamId
-from ringfence.store.shelf import Shelf
+from ringfence.store.shelf import Field, Shelf
+from ringfence.store.turns import Turns
 
 LARGE = 100_000
 """Entries up to which a list is simply read again, in well under a second."""
@@ -46,13 +47,14 @@ class Refresher:
         held: Holdings,
         position: Callable[[], StreamId],
         log: FilteringBoundLogger,
+        loader: Loader | None = None,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._held = held
         self._position = position
         self._log = log
-        self._loader = Loader(redis, keys)
+        self._loader = loader or Loader(redis, keys)
         self._now = asyncio.get_running_loop().time
         self._announced = Agenda(self._now, between=BETWEEN_ANNOUNCED)
         self._hashes = Agenda(self._now)
@@ -60,7 +62,8 @@ class Refresher:
         self._large = Agenda(self._now, between=BETWEEN_LARGE)
         self._ids: dict[str, set[str]] = {RULES: set(), TRUNKS: set()}
         self._announced_at = {RULES: float("-inf"), TRUNKS: float("-inf")}
-        # A page read before an announced change must not be put in force after it.
+        # A field read before an announced change must not be put in force after it.
+        self._announced_since: dict[str, set[str]] = {RULES: set(), TRUNKS: set()}
         self._locks = {RULES: asyncio.Lock(), TRUNKS: asyncio.Lock()}
         self._missing = {RULES, TRUNKS, NAMES}
         self._written: dict[str, str] = {}
@@ -94,6 +97,7 @@ class Refresher:
     def announced(self, target: str, id: str) -> None:
         """A rule or a trunk was changed through Ringfence."""
         self._ids[target].add(id)
+        self._announced_since[target].add(id)
         self._announced_at[target] = self._now()
         self._announced.mark(target, Why.SURELY, 0.0)
 
@@ -124,12 +128,12 @@ class Refresher:
             except WrongType as error:
                 self._refuse(f"key:{target}", str(error))
                 return
-            changed = [
-                shelf.drop(id) if field is None else shelf.offer(field)
-                for id, field in zip(ids, fields, strict=True)
-            ]
-            if any(changed):
-                await self._publish(target)
+            for id, field in zip(ids, fields, strict=True):
+                if field is None:
+                    shelf.drop(id)
+                else:
+                    shelf.offer(field)
+            await self._publish(target)
 
     async def _read_hash(self, target: str, why: Why) -> None:
         if target == NAMES:
@@ -139,20 +143,30 @@ class Refresher:
             # It was announced, and is read by its id.
             self._hashes.mark(target, Why.SURELY, VERIFY)
             return
+        shelf, turns = self._shelf(target), Turns()
+        newer = self._announced_since[target] = set()
+        ids: set[str] = set()
+        found: list[Field] = []
+        try:
+            async for page in self._loader.hash_pages(self._key(target)):
+                ids.update(field.id for field in page)
+                found += [field for field in page if not shelf.knows(field)]
+                await turns.give()
+        except WrongType as error:
+            self._refuse(f"key:{target}", str(error))
+            self._missing.discard(target)
+            return
+        self._held.unreadable.pop(f"key:{target}", None)
+        # Announced changes go on while the pages come; what they brought is newer than a page.
         async with self._locks[target]:
-            shelf, changed = self._shelf(target), False
-            ids: set[str] = set()
-            try:
-                async for page in self._loader.hash_pages(self._key(target)):
-                    ids.update(field.id for field in page)
-                    changed |= sum(map(shelf.offer, page)) > 0
-            except WrongType as error:
-                self._refuse(f"key:{target}", str(error))
-            else:
-                self._held.unreadable.pop(f"key:{target}", None)
-                changed |= shelf.keep_only(ids)
-            if changed:
-                await self._publish(target)
+            for field in found:
+                if field.id not in newer:
+                    shelf.offer(field)
+                    await turns.give()
+            ids.update(newer)
+            shelf.keep_only(ids)
+            await turns.give()
+            await self._publish(target)
         self._missing.discard(target)
 
     async def _read_names(self, why: Why) -> None:
@@ -182,8 +196,10 @@ class Refresher:
     async def _read_list(self, name: str, why: Why, probe: Probe) -> None:
         field, held = f"list:{name}", self._held.lists.get(name)
         if probe.type == "none":
-            self._held.drop_list(name)
+            gone = self._held.drop_list(name)
             self._held.unreadable.pop(field, None)
+            if gone:
+                await Turns().take(gone.numbers.take_apart())
         elif probe.type not in ("set", "zset"):
             self._refuse(field, f"{self._keys.list(name)} is a {probe.type} in Redis: DEL it")
         elif held is None or self._is_due(name, held, probe, why):
@@ -209,6 +225,7 @@ class Refresher:
         filling = held.fill(probe.as_of, probe.size)
         try:
             await self._loader.fill(filling, name, probe.type)
+            await Turns().take(filling.catch_up())
         except WrongType:
             # It became something else meanwhile, and that change is on its way to us.
             held.abandon()
@@ -217,7 +234,7 @@ class Refresher:
         except BaseException:
             held.abandon()
             raise
-        before = len(held.numbers)
+        before, old = len(held.numbers), held.numbers
         held.replace(filling)
         if len(held.numbers) != before:
             # Reading again what was announced already is no news.
@@ -226,6 +243,8 @@ class Refresher:
             self._log.warning("list entries refused", list=name, reason=str(held.refused))
         self._held.lists[name] = held
         self._held.publish_lists()
+        # Ten million numbers freed at once would keep calls waiting.
+        await Turns().take(old.take_apart())
 
     def _shelf(self, target: str) -> Shelf[Any]:
         return self._held.rules if target == RULES else self._held.trunks

@@ -22,6 +22,7 @@ from ringfence.store.loading import Loader, WrongType
 from ringfence.store.mirrored_list import START, ListChange, MirroredList
 from ringfence.store.refresh import RULES, TRUNKS, Refresher
 from ringfence.store.tracking import Change, ChangeStream, Invalidations, Line
+from ringfence.store.turns import Turns
 
 POLL_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
@@ -190,7 +191,7 @@ class Session:
             await asyncio.sleep(AUDIT_SECONDS)
             await self._loader.check_ready()
             now = self._clock()
-            for each in self._held.lists.values():
-                each.numbers.expire(now)
+            for each in list(self._held.lists.values()):
+                await Turns().take(each.numbers.expire(now))
             if self.complete.is_set() and not self._keeping:
                 self._refresher.everything(Why.CHECK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from typing import Generic, NamedTuple, TypeVar
 
 from structlog.typing import FilteringBoundLogger
@@ -24,7 +24,11 @@ class Field(NamedTuple):
 
 
 class Shelf(Generic[T]):
-    """Good versions by id; what does not decode is refused by name and changes nothing else."""
+    """Good versions by id; what does not decode is refused by name and changes nothing else.
+
+    What differs from what was last put in force is known until `settle`, so that nothing is lost
+    where reading or publishing breaks off in the middle.
+    """
 
     def __init__(
         self, kind: str, decode: Callable[[str, bytes], T], log: FilteringBoundLogger
@@ -36,19 +40,25 @@ class Shelf(Generic[T]):
         self.good: dict[str, T] = {}
         self.texts: dict[str, bytes] = {}
         self.refused: dict[str, str] = {}
-        self._news: list[str] = []
+        self._before: dict[str, T | None] = {}
 
-    def news(self) -> list[str]:
-        """The ids that changed since this was asked last."""
-        news, self._news = self._news, []
-        return news
+    def changes(self) -> dict[str, tuple[T | None, T | None]]:
+        """What to put in force: id → what is in force now, and what shall be; None: nothing."""
+        return {id: (before, self.good.get(id)) for id, before in self._before.items()}
 
-    def offer(self, field: Field) -> bool:
-        """Take one field's present value. True where what is in force changed."""
-        version = (field.value, field.size)
-        if self._seen.get(field.id) == version:
-            return False
-        self._seen[field.id] = version
+    def settle(self) -> None:
+        """All changes are in force now."""
+        self._before = {}
+
+    def knows(self, field: Field) -> bool:
+        """Whether a field is as it was when it was offered last."""
+        return self._seen.get(field.id) == (field.value, field.size)
+
+    def offer(self, field: Field) -> None:
+        """Take one field's present value."""
+        if self.knows(field):
+            return
+        self._seen[field.id] = (field.value, field.size)
         try:
             if field.size > MAX_VALUE_BYTES:
                 raise ValueError(f"it has {field.size} bytes, more than {MAX_VALUE_BYTES}")
@@ -59,24 +69,22 @@ class Shelf(Generic[T]):
                 reason += " (its last good version stays in force)"
             self.refused[field.id] = reason
             self._log.error(f"{self.kind} refused", id=clean(field.id, 80), reason=reason)
-            return False
+            return
         self.refused.pop(field.id, None)
         self.texts[field.id] = field.value
+        self._before.setdefault(field.id, self.good.get(field.id))
         self.good[field.id] = good
-        self._news.append(field.id)
-        return True
 
-    def drop(self, id: str) -> bool:
-        """The field is gone from Redis. True where what is in force changed."""
+    def drop(self, id: str) -> None:
+        """The field is gone from Redis."""
         self._seen.pop(id, None)
         self.refused.pop(id, None)
         self.texts.pop(id, None)
-        if self.good.pop(id, None) is None:
-            return False
-        self._news.append(id)
-        return True
+        if id in self.good:
+            good = self.good.pop(id)
+            self._before.setdefault(id, good)
 
-    def keep_only(self, ids: Iterable[str]) -> bool:
-        """Drop all others: they are gone from Redis. True where what is in force changed."""
-        gone = (self._seen.keys() | self.good.keys()) - set(ids)
-        return sum(map(self.drop, gone)) > 0
+    def keep_only(self, ids: Container[str]) -> None:
+        """Drop all others: they are gone from Redis."""
+        for id in [id for id in self._seen if id not in ids]:
+            self.drop(id)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from importlib.resources import files
 from itertools import islice
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -49,6 +49,15 @@ class Counted(NamedTuple):
     size: int
 
 
+class FieldChange(NamedTuple):
+    """A rule or a trunk as it was in Redis (None: not there) and as it is to be (None: gone)."""
+
+    kind: Literal["rule", "trunk"]
+    id: str
+    was: bytes | None
+    now: bytes | None
+
+
 class WriteRefused(ValueError):  # noqa: N818 - the field's word: a write is refused
     """A write that does not fit what is in Redis; one line says what to do."""
 
@@ -71,7 +80,10 @@ class Writer:
         announce = (folder / "announce.lua").read_text()
         self._scripts = {
             name: redis.register_script(announce + (folder / f"{name}.lua").read_text())
-            for name in ("set_field", "remove_field", "list_add", "list_remove", "list_swap")
+            for name in (
+                *("set_field", "set_fields", "remove_field"),
+                *("list_add", "list_remove", "list_swap"),
+            )
         }
 
     async def set_rule(
@@ -119,6 +131,21 @@ class Writer:
         """Take a trunk's settings out: the defaults hold for it. False where there are none."""
         return await self._remove(self._keys.trunks, "trunk", name, f"trunk:{name}")
 
+    async def apply(self, changes: Sequence[FieldChange]) -> None:
+        """Set and remove rules and trunks, all in one step or none.
+
+        Refused where one is no more what it `was`: somebody else has changed it.
+        """
+        arguments: list[Argument] = []
+        for kind, id, was, now in changes:
+            if now is not None:
+                now = _checked_field(kind, id, now)
+            arguments += [kind, id, was or b"", now or b""]
+        keys = [self._keys.rules, self._keys.changes, self._keys.rejected, self._keys.trunks]
+        if moved := await self._run("set_fields", keys, [CHANGE_ENTRIES, *arguments]):
+            named = ", ".join(clean(each.decode(errors="replace"), 80) for each in moved[:5])
+            raise WriteRefused(f"changed by somebody else meanwhile: {named}: try again")
+
     async def add_to_list(
         self, name: str, entries: Iterable[str], expires: float | None = None
     ) -> Counted:
@@ -152,17 +179,23 @@ class Writer:
         name: str,
         entries: Iterable[str],
         progress: Callable[[int], object] = lambda done: None,
+        *,
+        expiries: Mapping[str, float] | None = None,
     ) -> Counted:
         """Put a whole new list in the place of the old one in a single step.
 
-        Entries are checked as they are staged; a bad one leaves the old list as it is.
+        Entries are checked as they are staged; a bad one leaves the old list as it is. With
+        `expiries` (Unix seconds, by entry) those that are named there run out.
         """
         key, staged = self._keys.list(name), self._keys.staging(secrets.token_hex(8))
         done = 0
         try:
             for batch in _batches(_checked(entries)):
                 async with self._redis.pipeline() as pipe:
-                    pipe.sadd(staged, *batch)
+                    if expiries is None:
+                        pipe.sadd(staged, *batch)
+                    else:
+                        pipe.zadd(staged, {each: expiries.get(each, math.inf) for each in batch})
                     pipe.expire(staged, STAGING_SECONDS)
                     await pipe.execute()
                 done += len(batch)
@@ -215,6 +248,14 @@ class Writer:
                     f"{keys[0]} or {keys[1]} has a wrong type in Redis: see TYPE, then DEL it"
                 ) from None
             raise
+
+
+def _checked_field(kind: str, id: str, text: bytes) -> bytes:
+    if kind == "rule":
+        rule = decode_rule(id, text)
+        compile_rule(rule)
+        return encode_rule(rule)
+    return encode_trunk(decode_trunk(id, text))
 
 
 def canonical(entries: Iterable[str]) -> list[str]:

@@ -116,8 +116,8 @@ def test_an_entry_counts_until_its_expiry_and_not_at_it(text: str) -> None:
     assert found(numbers, number, 999.999)
     assert not found(numbers, number, 1000.0)
     assert len(numbers) == 1
-    assert numbers.expire(999.0) == 0
-    assert numbers.expire(1000.0) == 1
+    assert sum(numbers.expire(999.0)) == 0
+    assert sum(numbers.expire(1000.0)) == 1
     assert len(numbers) == 0
 
 
@@ -135,7 +135,7 @@ def test_a_number_put_in_with_many_others_loses_its_expiry_and_outlives_it() -> 
     numbers = a_list("+12025550123", until=10.0)
     numbers.extend_numbers(iter([12025550122, 12025550123]))
     assert len(numbers) == 2
-    assert numbers.expire(11.0) == 0
+    assert sum(numbers.expire(11.0)) == 0
     assert found(numbers, "+12025550123", 11.0)
 
 
@@ -157,10 +157,10 @@ def test_removing_what_is_not_in_changes_nothing() -> None:
     assert [*numbers.entries()] == [("+1202*", math.inf)]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\xc1", b"\x95\xc4\x01x\x80\x80\x90\x80"])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\xc1", b"\x91\xc4\x01x"])
 def test_a_damaged_snapshot_is_refused_by_the_lists_name(data: bytes) -> None:
     with pytest.raises(ValueError, match="list scammers: the snapshot is damaged"):
-        NumberList.load("scammers", data)
+        NumberList.load("scammers", [data])
 
 
 def test_ten_thousand_ranges_and_prefixes_come_and_go_in_a_moment() -> None:
@@ -174,6 +174,21 @@ def test_ten_thousand_ranges_and_prefixes_come_and_go_in_a_moment() -> None:
     for entry in entries:
         numbers.remove(entry)
     assert time.process_time() - began < 2.0
+    assert len(numbers) == 0
+
+
+def test_a_list_is_dumped_and_taken_apart_in_steps_while_it_changes() -> None:
+    numbers = NumberList("test")
+    far = [10_000_000_000 + n * 100_000_000 for n in range(90)]
+    numbers.extend_numbers(far)
+    numbers.extend_numbers([number + 1 for number in far], 1e9)
+    parts = numbers.dump()
+    kept = [next(parts) for _ in range(10)]
+    numbers.extend_numbers([99_999_999_999])
+    numbers.remove(parse_entry(f"+{far[-1]}"))
+    again = NumberList.load("test", [*kept, *parts])
+    assert dict(again.entries()) == dict(numbers.entries())
+    assert len([*numbers.take_apart()]) > 90
     assert len(numbers) == 0
 
 
@@ -224,7 +239,7 @@ def test_a_list_says_what_a_plain_list_of_its_entries_says(
             plain.pop(text, None)
         elif step == "expire":
             gone = [text for text, expiry in plain.items() if expiry <= until]
-            assert numbers.expire(until) == len(gone)
+            assert sum(numbers.expire(until)) == len(gone)
             for text in gone:
                 del plain[text]
         elif step == "extend":

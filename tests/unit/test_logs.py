@@ -45,3 +45,11 @@ def test_what_is_below_the_level_is_not_logged(stream: io.StringIO) -> None:
     set_up_logs(LogSection(level="error", format="console"), stream=stream)
     structlog.get_logger("c").info("call")
     assert stream.getvalue() == ""
+
+
+def test_what_strangers_wrote_does_not_move_an_admins_cursor(stream: io.StringIO) -> None:
+    set_up_logs(LogSection(format="console"), stream=stream)
+    structlog.get_logger("d").warning("refused", path="\x1b]0;title\x07\x9b31m", peer="a\nb")
+    (line,) = stream.getvalue().splitlines()
+    assert not set("\x1b\x07\x9b") & set(line)
+    assert "title" in line

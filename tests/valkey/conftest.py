@@ -7,6 +7,8 @@ import contextlib
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,6 +28,8 @@ from ringfence.store.writer import Writer
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -145,3 +149,30 @@ async def ended(task: asyncio.Task[None]) -> None:
 @pytest.fixture
 async def mirror(mirror_of: MirrorOf, url: str, redis: Redis) -> Mirror:
     return await mirror_of(url)
+
+
+@pytest.fixture
+def ringfence(url: str, keys: Keys, redis: Redis, tmp_path: Path) -> Run:
+    """Run one command; every refusal is one line."""
+    config = tmp_path / "none.toml"
+    config.touch()
+    environ = {
+        "PATH": os.environ["PATH"],
+        "USER": "root",
+        "SUDO_USER": "alice",
+        "RINGFENCE_CONFIG": str(config),
+        "RINGFENCE_REDIS_URL": url,
+        "RINGFENCE_REDIS_PREFIX": keys.prefix,
+        "RINGFENCE_STATE_DIR": str(tmp_path),
+    }
+
+    def run(*arguments: str, code: int = 0, stdin: str = "") -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "ringfence.cli", *arguments],
+            env=environ, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run

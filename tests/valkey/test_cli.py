@@ -10,41 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from redis.asyncio import Redis
 
 from ringfence.calllog.record import CallRecord, encode_record, utc_text
 from ringfence.store.keys import Keys
 
-Done = subprocess.CompletedProcess[str]
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def ringfence(url: str, keys: Keys, redis: Redis, tmp_path: Path) -> Run:
-    """Run one command; every refusal is one line."""
-    config = tmp_path / "none.toml"
-    config.touch()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "USER": "root",
-        "SUDO_USER": "alice",
-        "RINGFENCE_CONFIG": str(config),
-        "RINGFENCE_REDIS_URL": url,
-        "RINGFENCE_REDIS_PREFIX": keys.prefix,
-        "RINGFENCE_STATE_DIR": str(tmp_path),
-    }
-
-    def run(*arguments: str, code: int = 0, stdin: str = "") -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "ringfence.cli", *arguments],
-            env=environ, input=stdin, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 async def test_a_rule_tells_why_since_when_who_and_how_to_undo_it(ringfence: Run) -> None:
@@ -209,6 +180,19 @@ async def test_check_reads_a_trunks_headers_as_far_as_it_is_trusted(ringfence: R
     assert json.loads(ringfence(*call).stdout)["verdict"]["action"] == "allow"
     ringfence("trunk", "set", "t", "--attestation", "headers")
     assert json.loads(ringfence(*call).stdout)["verdict"]["action"] == "block"
+
+
+async def test_check_tries_a_call_at_another_time_and_with_a_user_agent(ringfence: Run) -> None:
+    ringfence("rule", "add", "office", "--schedule", "mon-fri 08:00-17:30 America/New_York",
+              "--user-agent", "~(?i)scanner", "--action", "block")  # fmt: skip
+    call = ("check", "--caller", "2025550142", "--user-agent", "friendly-scanner")
+    friday, saturday = "2026-11-20T09:00:00-05:00", "2026-11-21T09:00:00-05:00"
+    said = ringfence(*call, "--at", friday).stdout
+    assert said.startswith("verdict\tblock\n")
+    assert "schedule mon-fri 08:00-17:30 America/New_York (fri 09:00)" in said
+    steps = json.loads(ringfence(*call, "--at", saturday, "--json").stdout)["steps"]
+    assert [(s["outcome"], s["why"]) for s in steps] == [("no match", "schedule")]
+    assert "soon" in ringfence(*call, "--at", "soon", code=2).stderr
 
 
 async def test_calls_are_listed_filtered_and_shown(

@@ -175,3 +175,27 @@ async def test_files_that_valkey_cannot_read_are_a_clear_error(
     monkeypatch.setattr("ringfence.store.embedded.READY_SECONDS", 1.0)
     with pytest.raises(ValkeyFailed, match="does not come up"):
         await EmbeddedValkey(short_dir).start()
+
+
+async def test_a_server_that_cannot_be_started_says_why_at_once(short_dir: Path) -> None:
+    (short_dir / "valkey.log").mkdir()
+    with pytest.raises(ValkeyFailed, match=r"cannot be started: .*valkey\.log"):
+        await EmbeddedValkey(short_dir).start()
+
+
+async def test_a_disk_that_takes_no_log_for_a_while_does_not_end_the_watch(
+    own_valkey: EmbeddedValkey, until: Until
+) -> None:
+    async def answers() -> bool:
+        return await ping(own_valkey.url) == "ready"
+
+    log, pid = own_valkey.socket.with_name("valkey.log"), own_valkey.pid
+    assert pid
+    log.unlink()
+    log.mkdir()
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not is_alive(pid))
+    with pytest.raises(AssertionError):
+        await until(answers, within=0.5)
+    log.rmdir()
+    await until(answers)

@@ -84,8 +84,8 @@ async def test_a_running_mirror_saves_what_changed(
     file = SnapshotFile(tmp_path, structlog.get_logger())
 
     def saved() -> bool:
-        state = file.load(keys.prefix)
-        return state is not None and "a" in state.rules
+        found = file.load(keys.prefix)
+        return found is not None and "a" in found.state.rules
 
     await until(saved)
     assert (file.path.stat().st_mode & 0o777) == 0o600

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from ari_app import AriDoor, AriSettings
+from ari_app.events import Event
 from ringfence.rules import compile_rules, decode_rule
 from ringfence.screening import Screened, Screener
 from ringfence.world import World
@@ -24,6 +25,7 @@ class Server:
     def __init__(self) -> None:
         self.script: Script = self.quiet
         self.status = 204
+        self.body = ""
         self.handshake = 101
         self.silent = False
         self.waiting: list[str] = []
@@ -54,7 +56,7 @@ class Server:
             return web.Response(status=204)
         if request.path.startswith("/ari/applications/"):
             return web.json_response({"channel_ids": self.waiting})
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, text=self.body or None)
 
 
 @pytest.fixture
@@ -106,14 +108,24 @@ def start(number: int) -> str:
     )
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(204, "applied"), (500, "failed"), (404, "late")])
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (204, "", "applied"),
+        (500, "", "failed"),
+        (404, "", "late"),
+        (400, '{"message":"Failed to execute function"}', "late"),
+        (400, '{"message":"Variable name is required"}', "failed"),
+    ],
+)
 async def test_what_asterisk_answers_is_the_outcome(
-    server: Server, status: int, outcome: str
+    server: Server, status: int, body: str, outcome: str
 ) -> None:
     async def one_call(socket: web.WebSocketResponse) -> None:
         await socket.send_str(start(1))
 
-    server.script, server.status, records = one_call, status, Records()
+    server.script, records = one_call, Records()
+    server.status, server.body = status, body
     async with opened(server, records):
         await until(lambda: len(records) == 1)
     assert records.outcomes == [outcome]
@@ -262,3 +274,56 @@ async def test_a_channel_with_any_name_stays_one_part_of_the_path(server: Server
     async with opened(server, records, rest="http"):
         await until(lambda: len(records) == 1)
     assert any(path.startswith("/ari/channels/a%2F..%2Fb%3Fc%23d%20e/") for path in server.asked)
+
+
+async def test_a_call_that_the_door_closes_on_has_its_record(server: Server) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+
+    server.script, server.silent, records = one_call, True, Records()
+    async with opened(server, records, deadline=30.0):
+        await until(lambda: any("variable" in path for path in server.asked))
+        assert not records
+    assert records.outcomes == ["failed"]
+
+
+async def test_a_fault_of_ours_in_the_connection_does_not_end_it(server: Server) -> None:
+    asked = 0
+
+    class Faulty(AriDoor):
+        def event(self, event: Event) -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise RuntimeError("of ours")
+            super().event(event)
+
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(len(server.sockets)))
+
+    server.script, records = one_call, Records()
+    settings = AriSettings(url=server.url, deadline=0.2)
+    door = Faulty(Screener(lambda: BLOCK_ALL), records.put, settings)
+    await door.start()
+    await until(lambda: len(records) == 1)
+    await door.drain(0.4)
+
+
+async def test_an_intercept_has_its_verdict_on_the_channel_before_its_longer_wait(
+    server: Server,
+) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+
+    server.script, records = one_call, Records()
+    rule = decode_rule("all", '{"action": "intercept", "respond": {"prompt": "beep"}}')
+    door = AriDoor(
+        Screener(lambda: World(compile_rules([rule]), {}, {})),
+        records.put,
+        AriSettings(url=server.url, prompt_limit=0.1),
+    )
+    await door.start()
+    await until(lambda: len(records) == 1)
+    await door.drain(0.4)
+    asked = [path for path in server.asked if "/channels/c1/variable" in path]
+    assert ["RINGFENCE_VERDICT" in path for path in asked] == [True, False]

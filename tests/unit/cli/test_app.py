@@ -84,3 +84,12 @@ def test_a_redis_that_is_away_is_one_line_with_exit_code_1(tmp_path: Path) -> No
     assert done.stderr.startswith("ringfence: no Redis at 127.0.0.1:1")
     assert done.stderr.count("\n") == 1
     assert "pw" not in done.stderr.replace("http", "")
+
+
+def test_a_refusal_does_not_move_an_admins_cursor(tmp_path: Path) -> None:
+    rule = tmp_path / "rule.json"
+    rule.write_text(r'{"action": "block", "\u001b]0;title\u0007": 1}')
+    done = ringfence("rule", "add", "x", str(rule), RINGFENCE_STATE_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "title" in done.stderr
+    assert not set("\x1b\x07") & set(done.stderr)

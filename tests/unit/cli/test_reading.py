@@ -10,8 +10,9 @@ import pytest
 
 from ringfence.cli.list_file import check, entries
 from ringfence.cli.output import moment, one_line, parse_moment, parse_span
-from ringfence.cli.rule_flags import as_entry, rule_of
+from ringfence.cli.rule_flags import as_entry, rule_flags, rule_of
 from ringfence.rules import RuleRefused
+from ringfence.rules.model import When
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -57,6 +58,22 @@ def test_a_rule_of_flags_says_who_added_it_and_when() -> None:
     assert rule.when.caller == ("+12025550123", "!@friends")
     assert (rule.added_by, rule.added_at) == ("alice", NOW)
     assert moment(rule.expires_at) == "2026-11-28 12:00Z"
+
+
+def test_every_field_of_a_rule_has_its_flag() -> None:
+    flags = {
+        "caller": (r"~^\+1900", "invalid"),
+        "country": ("NG",),
+        "caller_name": ("~(?i)refund",),
+        "user_agent": ("friendly-scanner",),
+        "provider": ("acme*",),
+        "origid": ("123e4567-e89b-12d3-a456-426614174000",),
+        "schedule": ("!mon-fri 08:00-17:30 America/New_York",),
+    }
+    rule = rule_of("r", "", {**flags, "action": "block"}, "alice", NOW)
+    assert {name: getattr(rule.when, name) for name in flags} == flags
+    options = {option.name for option in click.command(rule_flags(lambda: None)).params}
+    assert set(When.__struct_fields__) <= options
 
 
 def test_a_rule_of_flags_is_checked_as_any_other() -> None:

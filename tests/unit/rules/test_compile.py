@@ -28,7 +28,14 @@ def test_rules_that_are_compiled_already_are_taken_as_they_are(rule: Callable[..
         ({"caller": ["+1900*", "nobody"]}, "when.caller: 'nobody'"),
         ({"caller": "!!+1900*"}, r"when.caller: '!\+1900\*'"),
         ({"caller": "!"}, "when.caller: ''"),
-        ({"called": "!~x"}, "when.called"),
+        ({"called": "!~(x"}, "when.called"),
+        ({"called": "!emergency"}, "when.called: an emergency call"),
+        ({"country": ["US", "UK"]}, "when.country: 'UK'"),
+        ({"caller_name": "!"}, "when.caller_name: nothing"),
+        ({"user_agent": "~a(?=b)"}, "when.user_agent"),
+        ({"provider": "!"}, "when.provider: nothing"),
+        ({"origid": "a b"}, "when.origid"),
+        ({"schedule": {"days": "mon", "timezone": "Mars"}}, "when.schedule: 'Mars'"),
         ({"source_ip": "!x"}, "when.source_ip"),
         ({"attestation": ["A", "!E"]}, "when.attestation"),
     ],
@@ -45,7 +52,7 @@ def test_the_lists_that_rules_name_are_known_also_the_excluded_ones(
     rule: Callable[..., Rule],
 ) -> None:
     book = compile_rules(
-        [rule("a", when={"caller": ["@bad", "!@good"]}), rule("b", when={"called": "@own"})]
+        [rule("a", when={"caller": ["@bad", "!@good"]}), rule("b", when={"called": "own"})]
     )
     assert book.list_names == {"bad", "good", "own"}
 

@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -123,30 +124,55 @@ def test_a_rule_that_is_off_or_has_run_out_does_nothing(verdict: Make, rule: Mak
 NUMBERS = [
     *("+12025550100", "+12025550123", "+12025550199", "+12025550200", "+13015550100"),
     *("+19005550100", "+442079460123", "611", "*67", "anonymous"),
+    *("+18005550100", "+16475550100", "+12225550123", "+12029110123"),
 ]
+CANNOT_EXIST = ("+12225550123", "+12029110123")
+COUNTRIES = {"+1222": "", "+1647": "CA", "+1": "US", "+44": "GB", "": ""}
 NUMBER_VALUES = [
     *("+12025550100", "+12025550123", "+442079460123", "+1*", "+1202*", "+12025550*", "+1900*"),
     *("+44*", "+12025550100-+12025550199", "+12025550123-+12025550200", "611", "*67", "anonymous"),
     *("+12025550100-+19005550100", "+12025550123-+12025550123", "@a", "@b", "@missing"),
 ]
+WORDS = ["invalid", "neighbour", "own", "same", "tollfree"]
+PATTERNS = [r"~^\+1202", "~0123$", "~^[^+]", r"~^\+1(800|9\d\d)", "~(5+)+01", "~[^0-9+]"]
+ALL_VALUES = [*NUMBER_VALUES, *WORDS, *PATTERNS]
 TRUNKS = ["carrier-a", "carrier-b", "gw", ""]
 TRUNK_VALUES = ["carrier-a", "carrier-b", "carrier-*", "*", "*a", "g*w"]
 ADDRESSES = ["192.0.2.7", "198.51.100.1", "2001:db8::1", ""]
 ADDRESS_VALUES = ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0"]
-
+NAMES = ["", "ALICE", "IRS OFFICE", "Irs", "Zoë"]
+NAME_VALUES = ["ALICE", "alice", "~IRS", "~(?i)irs", "~^$", "~^.{5}$", "~[^ -~]", "Zoë"]
+ORIGIDS = ["", "123e4567-e89b-12d3-a456-426614174000"]
+# NOW is in the first two minutes of 1970, a Thursday in London, a Wednesday evening in New York.
+SCHEDULES = {
+    "thu UTC": True,
+    "wed UTC": False,
+    "wed America/New_York": True,
+    "mon-fri 19:00-19:02 America/New_York": True,
+    "19:02-20:00 America/New_York": False,
+    "wed 23:00-00:02 UTC": True,
+    "thu 23:00-00:02 UTC": False,
+}
 
 FIELDS = {
-    "caller": NUMBER_VALUES,
-    "called": NUMBER_VALUES,
+    "caller": [*ALL_VALUES, "emergency"],
+    "called": ALL_VALUES,
+    "country": ["US", "CA", "GB", "us"],
+    "caller_name": NAME_VALUES,
+    "user_agent": NAME_VALUES,
     "trunk": TRUNK_VALUES,
+    "provider": TRUNK_VALUES,
     "source_ip": ADDRESS_VALUES,
     "attestation": ["A", "B", "C", "none"],
     "verification": ["passed", "failed", "none"],
+    "origid": [ORIGIDS[1], ORIGIDS[1].upper(), "another"],
+    "schedule": list(SCHEDULES),
 }
 
 
 def any_rule(chance: Random, rule_id: str) -> dict[str, Any]:
-    fields = chance.sample([*FIELDS, "caller", "called"], chance.choice([0, 1, 1, 1, 2, 3]))
+    often = ["caller", "called"] * 4
+    fields = chance.sample([*FIELDS, *often], chance.choice([0, 1, 1, 1, 2, 3]))
     return {
         "id": rule_id,
         "action": chance.choice(["allow", "flag", "flag", "block", "intercept"]),
@@ -172,12 +198,16 @@ RULES = st.lists(st.integers(0, len(POOL) - 1), max_size=30, unique=True).map(
 )
 CALLS = st.fixed_dictionaries(
     {
-        "caller": st.sampled_from(NUMBERS),
+        "caller": st.sampled_from([*NUMBERS, "911"]),
         "called": st.sampled_from(NUMBERS),
+        "caller_name": st.sampled_from(NAMES),
+        "user_agent": st.sampled_from(NAMES),
         "trunk": st.sampled_from(TRUNKS),
+        "provider": st.sampled_from(TRUNKS),
         "source_ip": st.sampled_from(ADDRESSES),
         "attestation": st.sampled_from(["A", "B", "C", "none"]),
         "verification": st.sampled_from(["passed", "failed", "none"]),
+        "origid": st.sampled_from(ORIGIDS),
     }
 )
 # A list keeps one expiry for one entry, so each is written in one way only.
@@ -186,18 +216,29 @@ IN_A_LIST = [value for value in NUMBER_VALUES if value[0] not in "@a" and value 
 ENTRIES = st.dictionaries(
     st.sampled_from(IN_A_LIST), st.sampled_from([math.inf, 50.0, 150.0]), max_size=4
 )
-LISTS = st.fixed_dictionaries({"a": ENTRIES, "b": ENTRIES})
+LISTS = st.fixed_dictionaries({"a": ENTRIES, "b": ENTRIES, "own": ENTRIES})
 NOW = 100.0
 
 
 def holds(field: str, value: str, call: dict[str, str], lists: dict[str, dict[str, float]]) -> bool:
+    if field == "schedule":
+        return SCHEDULES[value]
+    if field == "country":
+        prefixes = [prefix for prefix in COUNTRIES if call["caller"].startswith(prefix)]
+        return COUNTRIES[max(prefixes, key=len)] == value.upper()
     of_call = call[field]
+    if value.startswith("~"):
+        return bool(re.search(value[1:], of_call))
     if field == "source_ip":
         return bool(of_call) and ipaddress.ip_address(of_call) in ipaddress.ip_network(value)
-    if field == "trunk":
+    if field in ("trunk", "provider"):
         return fits(value, of_call)
-    if field in ("attestation", "verification"):
+    if field == "origid":
+        return value.lower() == of_call
+    if field not in ("caller", "called"):
         return value == of_call
+    if value in (*WORDS, "emergency"):
+        return means(value, of_call, call, lists)
     if value.startswith("@"):
         entries = lists.get(value[1:], {})
         return any(end > NOW and holds(field, entry, call, lists) for entry, end in entries.items())
@@ -207,6 +248,18 @@ def holds(field: str, value: str, call: dict[str, str], lists: dict[str, dict[st
         first, last = value.split("-")
         return of_call.startswith("+") and int(first) <= int(of_call) <= int(last)
     return value == of_call
+
+
+def means(word: str, number: str, call: dict[str, str], lists: dict[str, Any]) -> bool:
+    caller, called = call["caller"], call["called"]
+    return {
+        "invalid": number in CANNOT_EXIST,
+        "neighbour": caller[:2] == "+1" and caller[:8] == called[:8],
+        "own": holds("caller", "@own", {"caller": number}, lists),
+        "same": caller == called != "anonymous",
+        "tollfree": number.startswith("+1800"),
+        "emergency": number == "911",
+    }[word]
 
 
 def fits(pattern: str, text: str) -> bool:
@@ -262,8 +315,13 @@ def built(
         caller=normalise(call["caller"]),
         called=normalise(call["called"]),
         trunk=call["trunk"],
+        provider=call["provider"],
+        caller_name=call["caller_name"],
+        user_agent=call["user_agent"],
         source_ip=call["source_ip"],
-        attestation=Attestation(Level(call["attestation"]), Verification(call["verification"])),
+        attestation=Attestation(
+            Level(call["attestation"]), Verification(call["verification"]), origid=call["origid"]
+        ),
     )
     return book, seen, mirrored
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from ringfence.store.connection import address_of, connect_redis, explain_failure, mask_url
@@ -41,3 +42,15 @@ async def test_a_redis_that_is_down_fails_fast_and_says_what_to_do() -> None:
     assert "\n" not in text
     assert "secret" not in text
     await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Valkey is loading the dataset in memory", "still loading its data"),
+        ("Timeout reading from /run/redis.sock", "does not answer in time"),
+        ("Error 111 connecting to /run/redis.sock. Connection refused.", "no Redis at a: start it"),
+    ],
+)
+def test_what_is_wrong_is_told_also_where_only_the_text_tells_it(said: str, told: str) -> None:
+    assert told in explain_failure(RedisConnectionError(said), "a")

@@ -1,0 +1,131 @@
+"""`ringfence rule test`: the verdicts that an admin expects, held against rules in force or not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from ringfence.store.keys import Keys
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+TABLE = """\
+caller,called,trunk,verification,action,rule,sip,label,noted,note
+202-555-0142,+12025550100,gw,,block,scam,603,,,by range
++12025550150,+12025550100,gw,,block,scam,603,,,until some day
++19005550100,+12025550100,,,block,scam,603,,,by prefix
++13035550100,+12025550100,gw,failed,flag,doubt,,SPAM?,,
+,+12025550100,gw,,allow,-,-,-,anon,anonymous only noted
++12025550142,911,gw,,allow,-,-,-,,emergency
++12025550142,+13035550111,gw,,allow,ours,-,-,,our customer's choice
+"""
+
+
+@pytest.fixture
+def filled(ringfence: Run) -> Run:
+    """A rule on a list, a flag, a rule that only notes, and one ahead of all."""
+    ringfence("list", "add", "scammers", "+12025550140-+12025550149", "+1900*")
+    ringfence("list", "add", "scammers", "+12025550150", "--for", "7d")
+    ringfence("list", "add", "trusting", "+13035550111")
+    ringfence("rule", "add", "scam", "--caller", "@scammers", "--action", "block",
+              "--basis", "analytics")  # fmt: skip
+    ringfence("rule", "add", "doubt", "--verification", "failed", "--action", "flag")
+    ringfence("rule", "add", "anon", "--caller", "anonymous", "--action", "block",
+              "--mode", "monitor")  # fmt: skip
+    ringfence("rule", "add", "ours", "--called", "@trusting", "--action", "allow",
+              "--priority", "1")  # fmt: skip
+    return ringfence
+
+
+async def test_a_table_that_is_as_expected_says_so(filled: Run) -> None:
+    said = filled("rule", "test", "-", stdin=TABLE).stdout
+    assert said == "7 of 7 calls get the verdict that is expected\n"
+
+
+async def test_a_failure_says_what_came_instead_and_why_rule_by_rule(filled: Run) -> None:
+    table = TABLE + "+12125550100,+12025550100,gw,,block,scam,603,,,on purpose\n"
+    done = filled("rule", "test", "-", stdin=table, code=1)
+    for wanted in (
+        "line 9: +12125550100 to +12025550100 from gw (on purpose)",
+        "action: expected block, got allow",
+        "sip: expected 603, got none",
+        "scam\tblock\tno match\tcaller",
+        "7 of 8 calls",
+    ):
+        assert wanted in done.stdout, done.stdout
+    told = json.loads(filled("rule", "test", "-", "--json", stdin=table, code=1).stdout)
+    assert (told["tested"], told["failed"]) == (8, 1)
+    (failure,) = told["failures"]
+    assert (failure["line"], failure["expected"]["rule"], failure["got"]["rule"]) == (9, "scam", "")
+    assert [step["outcome"] for step in failure["steps"]] == ["no match"] * 4
+
+
+async def test_a_rule_that_does_not_exist_is_named(filled: Run) -> None:
+    table = "caller,rule\n+19005550100,scram\n"
+    assert "there is no rule scram" in filled("rule", "test", "-", stdin=table, code=1).stderr
+
+
+async def test_rules_are_tried_before_they_are_loaded(
+    filled: Run, redis: Redis, keys: Keys, tmp_path: Path
+) -> None:
+    file = tmp_path / "next.json"
+    document = json.loads(filled("export").stdout)
+    document["rules"]["scam"]["action"] = "intercept"
+    document["lists"]["scammers"].remove("+1900*")
+    file.write_text(json.dumps(document))
+    table = tmp_path / "table.csv"
+    table.write_text("caller,action\n+12025550142,intercept\n+12025550150,intercept\n"
+                     "+19005550100,allow\n")  # fmt: skip
+    filled("rule", "test", str(table), code=1)
+    said = filled("rule", "test", str(table), "--rules", str(file)).stdout
+    assert "3 of 3" in said
+    assert json.loads(await redis.hget(keys.rules, "scam"))["action"] == "block"
+
+
+async def test_a_call_is_tried_at_the_time_that_the_table_names(filled: Run) -> None:
+    filled("rule", "add", "brief", "--called", "+14155550100", "--action", "block",
+           "--expires", "2100-01-01")  # fmt: skip
+    table = [
+        {"called": "+14155550100", "at": "2099-12-31T23:59:59Z", "rule": "brief"},
+        {"called": "+14155550100", "at": "2100-01-01T00:00:01Z", "rule": "-"},
+        {"caller": "+12025550150", "at": "2100-01-01", "rule": "-"},
+    ]
+    filled("rule", "test", "-", stdin=json.dumps(table))
+
+
+async def test_headers_count_as_far_as_the_trunk_is_trusted(filled: Run) -> None:
+    table = "trunk,caller,header:X-Twilio-VerStat,action\ngw,+13035550100,TN-Validation-Failed,"
+    filled("rule", "test", "-", stdin=table + "allow\n")
+    filled("trunk", "set", "gw", "--attestation", "headers")
+    filled("rule", "test", "-", stdin=table + "flag\n")
+
+
+async def test_what_is_not_in_order_with_the_rules_is_a_note(
+    filled: Run, redis: Redis, keys: Keys
+) -> None:
+    await redis.hset(keys.rules, "broken", "{")
+    filled("rule", "add", "r", "--caller", "@nobody", "--action", "block")
+    noted = filled("rule", "test", "-", stdin=TABLE).stderr
+    assert "rule broken" in noted
+    assert "there is no list nobody" in noted
+
+
+@pytest.mark.parametrize("bad", ["caler,action\n1,block\n", "caller,action\n1,blok\n", "{", ""])
+async def test_a_table_that_is_not_in_order_is_wrong_use_and_tests_nothing(
+    filled: Run, bad: str
+) -> None:
+    done = filled("rule", "test", "-", stdin=bad, code=2)
+    assert "-:" in done.stderr
+    assert done.stdout == ""
+
+
+async def test_an_export_that_is_not_in_order_is_wrong_use(filled: Run, tmp_path: Path) -> None:
+    file = tmp_path / "next.json"
+    file.write_text('{"ringfence_export": 1, "rules": {"a": {}}}')
+    for name in (str(file), "/nowhere.json"):
+        filled("rule", "test", "-", "--rules", name, stdin=TABLE, code=2)

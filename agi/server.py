@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 
 import structlog
 
+from agi.complaints import Complaints
 from agi.ping import ping
 from agi.screen import screen_entry
 from agi.session import Entry, Session
@@ -54,6 +56,7 @@ class AgiServer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._refused = 0
+        self._complaints = Complaints(time.monotonic)
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -61,7 +64,7 @@ class AgiServer:
         loop = asyncio.get_running_loop()
         # A half-open peer costs one slot for the header's time-out and nothing else.
         self._server = await loop.create_server(
-            partial(Session, self._entries, self._opened, self._closed),
+            partial(Session, self._entries, self._opened, self._closed, self._complaints.tell),
             self._host,
             self._port,
             family=socket.AF_UNSPEC,
@@ -108,7 +111,7 @@ class AgiServer:
             for session in list(self._sessions):
                 patience = self._session_timeout if session.answered else self._header_timeout
                 if session.age > patience:
-                    log.warning("AGI peer silent for too long, closed", peer=session.peer)
+                    self._complaints.tell("AGI peer silent for too long, closed", peer=session.peer)
                     session.abort()
 
     def _opened(self, session: Session) -> bool:

@@ -40,10 +40,12 @@ class Session(asyncio.Protocol):
         entries: Mapping[str, Entry],
         on_open: Callable[[Session], bool],
         on_close: Callable[[Session], None],
+        complain: Callable[..., None],
     ) -> None:
         self._entries = entries
         self._on_open = on_open
         self._on_close = on_close
+        self._complain = complain
         self._reader = AgiReader()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -62,7 +64,7 @@ class Session(asyncio.Protocol):
         try:
             messages = self._reader.feed(data)
         except ProtocolError as error:
-            log.warning("AGI peer refused", reason=str(error), peer=self.peer)
+            self._complain("AGI peer refused", reason=str(error), peer=self.peer)
             self._end(False)
             return
         if messages:
@@ -106,7 +108,7 @@ class Session(asyncio.Protocol):
     def _start(self, environment: Environment, *, gone: bool) -> None:
         entry = self._entries.get(environment.script)
         if entry is None:
-            log.warning(
+            self._complain(
                 "no such AGI path: the dialplan wants agi://host:port/screen",
                 path=environment.script[:80],
                 peer=self.peer,

@@ -10,6 +10,7 @@ load            the load generator, a process of its own
 empty_agi       an AGI server that does nothing, and its variants
 empty_ari       an ARI application that does nothing
 decision        the screener alone, without a network
+changes         stalls of the event loop, latency and memory while rules and lists change
 dialplan_steps  what single steps of a dialplan cost
 report          terminal tables, results/<date>.json, docs/benchmarks.md
 """

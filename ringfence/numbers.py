@@ -27,6 +27,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ENDED = re.compile(r"\+?\d+#", re.ASCII)
 """Some telephones send the # that ends dialling."""
 SHORTEST = 7
+LONGEST = 15
 """Digits. Fewer are no subscriber in any country, but a short code: 911, 112, 116117."""
 
 
@@ -117,7 +118,7 @@ def _international(digits: str) -> Number:
     if len(digits) < SHORTEST:
         return Number("", 0, digits)
     # E.164: country codes start with 1-9, and there are at most 15 digits
-    if len(digits) > 15 or digits[0] == "0":
+    if len(digits) > LONGEST or digits[0] == "0":
         return Number("", 0, "+" + digits[:32])
     return _number(digits)
 
@@ -138,7 +139,9 @@ def _national(digits: str, plan: NumberPlan) -> Number:
         return Number("", 0, digits[:32])
     if not phonenumbers.is_possible_number(parsed):
         return Number("", 0, digits[:32])
-    return _number(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)[1:])
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)[1:]
+    # phonenumbers thinks some possible that E.164 does not allow, or that are no subscriber's
+    return _number(e164) if SHORTEST <= len(e164) <= LONGEST else Number("", 0, digits[:32])
 
 
 def _number(digits: str) -> Number:

@@ -17,9 +17,9 @@ import structlog
 from ringfence.attestation import attest
 from ringfence.call import Call, CallAttempt
 from ringfence.callid import new_call_id
-from ringfence.numbers import normalise
+from ringfence.numbers import Number, normalise
 from ringfence.rules import evaluate
-from ringfence.rules.emergency import emergency
+from ringfence.rules.emergency import emergency, emergency_number
 from ringfence.rules.match import Lists
 from ringfence.trunk import DEFAULT_TRUNK, Trunk
 from ringfence.verdict import Action, Reason, Verdict
@@ -28,6 +28,7 @@ from ringfence.world import World
 log = structlog.get_logger(__name__)
 
 FailMode = Literal["open", "closed"]
+NO_LISTS: Lists = {}
 FAIL_CLOSED_SIP = 503
 """Service Unavailable: an upstream provider may try another route."""
 
@@ -128,14 +129,16 @@ def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
 
 
 def _is_emergency(attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float) -> bool:
-    # The trunk's settings may not be known here, or be what failed.
-    for called, caller in (trunk.plans, DEFAULT_TRUNK.plans):
-        call = Call(
-            called=normalise(attempt.called, called), caller=normalise(attempt.caller, caller)
-        )
-        if emergency(call, {}, now):
-            return True
-        with contextlib.suppress(Exception):  # the lists may be what failed, too
-            if emergency(call, lists, now):
-                return True
-    return False
+    """Whatever failed may fail here again: the trunk's settings, a list, reading a number."""
+    for settings in (trunk, DEFAULT_TRUNK):
+        for known in (NO_LISTS, lists):
+            with contextlib.suppress(Exception):
+                called, caller = settings.plans
+                call = Call(
+                    called=normalise(attempt.called, called),
+                    caller=normalise(attempt.caller, caller),
+                )
+                if emergency(call, known, now):
+                    return True
+    called_as_written = Number("", 0, attempt.called[:16])
+    return bool(emergency_number(called_as_written, {}, now))

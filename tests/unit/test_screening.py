@@ -15,7 +15,7 @@ from ringfence.lists import NumberList, parse_entry
 from ringfence.rules import compile_rules, decode_rule
 from ringfence.screening import FAIL_CLOSED_SIP, Screener, call_of
 from ringfence.trunk import Trunk
-from ringfence.verdict import Action, Reason
+from ringfence.verdict import Action, Reason, Verdict
 from ringfence.world import EMPTY_WORLD, World
 
 ATTEMPT = CallAttempt(called="2025550123", caller="9005550100", trunk="carrier-a")
@@ -195,3 +195,15 @@ def test_a_trunks_technical_prefix_is_on_the_called_number_only() -> None:
     call = call_of(CallAttempt(called="912025550123", caller="912025550100"), Trunk(strip="9"))
     assert call.called.e164 == "+12025550123"
     assert call.caller.e164 == ""
+
+
+def test_an_emergency_call_goes_on_even_where_no_number_can_be_read() -> None:
+    screener = Screener(lambda: EMPTY_WORLD, fail="closed")
+
+    def verdict_for(called: str) -> Verdict:
+        # what no door hands on: every attempt to read this caller raises
+        attempt = CallAttempt(called=called, caller=None)  # type: ignore[arg-type]
+        return screener.screen(attempt, "agi").verdict
+
+    assert verdict_for("911").action is Action.ALLOW
+    assert verdict_for("12025550100").reason is Reason.FAIL_CLOSED

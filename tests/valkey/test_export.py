@@ -15,19 +15,21 @@ from redis.asyncio import Redis
 
 from ringfence.store.keys import Keys
 from ringfence.store.reader import Reader
-from ringfence.store.writer import BATCH
+from ringfence.store.writer import BATCH, Writer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def filled(ringfence: Run) -> Run:
+async def filled(ringfence: Run, writer: Writer) -> Run:
     """Two rules, a trunk and a list with all that an entry can be."""
-    ringfence("list", "add", "scammers", "+12025550100", "+12025550110-+12025550119", "+1900*")
-    ringfence("list", "add", "scammers", "+12025550101", "--for", "7d")
-    ringfence("rule", "add", "scam", "--caller", "@scammers", "--action", "block", "--note", "17")
-    ringfence("rule", "add", "doubt", "--attestation", "C", "--action", "flag", "--expires", "7d")
-    ringfence("trunk", "set", "carrier-a", "--fail", "closed")
+    scam = {"action": "block", "when": {"caller": "@scammers"}, "note": "17", "added_by": "bob"}
+    doubt = {"action": "flag", "when": {"attestation": "C"}, "expires_at": "2100-01-01T00:00:00Z"}
+    await writer.set_rule("scam", json.dumps(scam))
+    await writer.set_rule("doubt", json.dumps({**doubt, "added_by": "bob"}))
+    await writer.set_trunk("carrier-a", '{"fail": "closed"}')
+    await writer.add_to_list("scammers", ["+12025550100", "+12025550110-+12025550119", "+1900*"])
+    await writer.add_to_list("scammers", ["+12025550101"], time.time() + 86_400)
     return ringfence
 
 
@@ -71,7 +73,7 @@ async def test_the_file_is_for_its_owner_alone_and_replaced_as_a_whole(
     assert counts["lists"] == {"scammers": 4}
     assert set(json.loads(file.read_text())) == {"ringfence_export", "lists"}
     assert file.stat().st_mode & 0o777 == 0o640
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".export")] == []
+    assert not list(tmp_path.glob(".export*"))
     assert "No such file" in filled("export", str(tmp_path / "no" / "x"), code=1).stderr
 
 
@@ -90,15 +92,16 @@ async def test_what_is_refused_is_left_out_of_an_export_and_named(
 
 
 async def test_a_dry_run_shows_the_difference_and_writes_nothing(
-    filled: Run, redis: Redis, keys: Keys, tmp_path: Path
+    filled: Run, redis: Redis, keys: Keys, writer: Writer, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup.json"
     filled("export", str(file))
-    filled("rule", "set", "scam", "--caller", "@scammers", "--action", "intercept", "--sip", "607")
-    filled("rule", "remove", "doubt")
-    filled("list", "add", "scammers", "+1800*")
-    filled("list", "remove", "scammers", "+1900*")
-    filled("list", "add", "scammers", "+12025550100", "--until", "2100-01-01")
+    rule = {"action": "intercept", "when": {"caller": ["@scammers"]}, "respond": {"sip": 607}}
+    await writer.set_rule("scam", json.dumps(rule))
+    await writer.remove_rule("doubt")
+    await writer.add_to_list("scammers", ["+1800*"])
+    await writer.remove_from_list("scammers", ["+1900*"])
+    await writer.add_to_list("scammers", ["+12025550100"], 4_102_444_800.0)
     before = await state(redis, keys)
     said = filled("import", str(file), "--dry-run", "--prune").stdout
     for wanted in (
@@ -121,14 +124,14 @@ async def test_a_dry_run_shows_the_difference_and_writes_nothing(
 
 
 async def test_without_prune_nothing_goes_and_with_it_redis_is_like_the_file(
-    filled: Run, redis: Redis, keys: Keys, tmp_path: Path
+    filled: Run, redis: Redis, keys: Keys, writer: Writer, tmp_path: Path
 ) -> None:
     file, before = tmp_path / "backup.json", await state(redis, keys)
     filled("export", str(file))
-    filled("rule", "add", "extra", "--trunk", "x", "--action", "block")
-    filled("trunk", "set", "carrier-b", "--fail", "open")
-    filled("list", "add", "other", "+1800*")
-    filled("list", "add", "scammers", "+1876*")
+    await writer.set_rule("extra", '{"action": "block"}')
+    await writer.set_trunk("carrier-b", '{"fail": "open"}')
+    await writer.add_to_list("other", ["+1800*"])
+    await writer.add_to_list("scammers", ["+1876*"])
     more = await state(redis, keys)
     said = filled("import", str(file)).stdout
     assert said.count("not in the file, kept: 1 (--prune removes)") == 4
@@ -141,11 +144,11 @@ async def test_without_prune_nothing_goes_and_with_it_redis_is_like_the_file(
 
 
 async def test_only_the_sections_that_are_named_or_there_are_touched(
-    filled: Run, redis: Redis, keys: Keys
+    filled: Run, redis: Redis, keys: Keys, writer: Writer
 ) -> None:
     text, before = filled("export").stdout, await state(redis, keys)
-    filled("rule", "remove", "scam")
-    filled("trunk", "remove", "carrier-a")
+    await writer.remove_rule("scam")
+    await writer.remove_trunk("carrier-a")
     filled("import", "-", "--only", "trunks", stdin=text)
     now = await state(redis, keys)
     assert (now["trunks"], list(now["rules"])) == (before["trunks"], ["doubt"])
@@ -184,7 +187,7 @@ async def test_a_changed_rule_is_signed_by_who_imports_it(
     filled("import", "-", stdin=text)
     rules = {name: json.loads(text) for name, text in (await Reader(redis, keys).rules()).items()}
     assert {name: rule["added_by"] for name, rule in rules.items()} == {
-        "new": "bob", "scam": "alice", "mine": "alice", "doubt": "alice",
+        "new": "bob", "scam": "alice", "mine": "alice", "doubt": "bob",
     }  # fmt: skip
 
 
@@ -204,7 +207,7 @@ async def test_a_refused_rule_is_mended_by_an_import(
 async def test_a_long_list_goes_out_and_in_and_changes_in_place(
     ringfence: Run, redis: Redis, keys: Keys, tmp_path: Path, dated: bool
 ) -> None:
-    until, many = int(time.time()) + 86_400, BATCH + 5_000
+    many = BATCH + 5_000
     numbers = [f"+1202{n:07}" for n in range(many)]
     entries: list[object] = list(numbers)
     if dated:
@@ -226,6 +229,5 @@ async def test_a_long_list_goes_out_and_in_and_changes_in_place(
         assert f"{added} new, 0 changed, {gone} removed" in (
             ringfence("import", str(file), "--prune").stdout
         )
-        assert "nothing to change" in ringfence("import", str(file), "--prune").stdout
+        assert await Reader(redis, keys).list_size("long") == len(document["lists"]["long"])
         assert await redis.xlen(keys.changes) < 10
-    assert until < 4_102_444_800

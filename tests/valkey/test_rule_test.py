@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.store.keys import Keys
+from ringfence.store.writer import Writer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -27,18 +29,18 @@ caller,called,trunk,verification,action,rule,sip,label,noted,note
 
 
 @pytest.fixture
-def filled(ringfence: Run) -> Run:
+async def filled(ringfence: Run, writer: Writer) -> Run:
     """A rule on a list, a flag, a rule that only notes, and one ahead of all."""
-    ringfence("list", "add", "scammers", "+12025550140-+12025550149", "+1900*")
-    ringfence("list", "add", "scammers", "+12025550150", "--for", "7d")
-    ringfence("list", "add", "trusting", "+13035550111")
-    ringfence("rule", "add", "scam", "--caller", "@scammers", "--action", "block",
-              "--basis", "analytics")  # fmt: skip
-    ringfence("rule", "add", "doubt", "--verification", "failed", "--action", "flag")
-    ringfence("rule", "add", "anon", "--caller", "anonymous", "--action", "block",
-              "--mode", "monitor")  # fmt: skip
-    ringfence("rule", "add", "ours", "--called", "@trusting", "--action", "allow",
-              "--priority", "1")  # fmt: skip
+    await writer.add_to_list("scammers", ["+12025550140-+12025550149", "+1900*"])
+    await writer.add_to_list("scammers", ["+12025550150"], time.time() + 86_400)
+    await writer.add_to_list("trusting", ["+13035550111"])
+    for name, rule in {
+        "scam": {"action": "block", "when": {"caller": "@scammers"}, "basis": "analytics"},
+        "doubt": {"action": "flag", "when": {"verification": "failed"}},
+        "anon": {"action": "block", "when": {"caller": "anonymous"}, "mode": "monitor"},
+        "ours": {"action": "allow", "when": {"called": "@trusting"}, "priority": 1},
+    }.items():
+        await writer.set_rule(name, json.dumps(rule))
     return ringfence
 
 

@@ -118,8 +118,11 @@ async def compare(
 
 
 def _shown_rule(rule: Rule) -> Document:
-    # Who added a rule and when is no part of what it does.
-    return rule_document(msgspec.structs.replace(rule, added_by="", added_at=None))
+    # Who added a rule and when is no part of what it does; nor is whether one value is in brackets.
+    document = rule_document(msgspec.structs.replace(rule, added_by="", added_at=None))
+    for name, value in document.get("when", {}).items():
+        document["when"][name] = [value] if isinstance(value, str) else value
+    return document
 
 
 def _rule(found: Fields, sign: Callable[[Rule], Rule]) -> Callable[[Rule], bytes]:

@@ -44,7 +44,7 @@ def rule_document(rule: Rule) -> dict[str, Any]:
     """A rule as the file shows it: only what differs from the defaults; its id is the name."""
     document: dict[str, Any] = json.loads(encode_rule(rule))
     document.pop("id", None)
-    return {name: value for name, value in document.items() if value != {} or name == "when"}
+    return {name: value for name, value in document.items() if value != {}}
 
 
 def trunk_document(trunk: Trunk) -> dict[str, Any]:

@@ -39,13 +39,15 @@ def ringfence(url: str, keys: Keys, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_every_command_of_the_guide_works(ringfence: dict[str, str], redis: object) -> None:
+def test_every_command_of_the_guide_works(
+    ringfence: dict[str, str], redis: object, tmp_path: Path
+) -> None:
     tried = [line for line in commands() if not line.startswith(ELSEWHERE)]
     assert len(tried) > 25
     for line in tried:
         done = subprocess.run(
-            ["sh", "-c", line], env=ringfence, capture_output=True, text=True, timeout=60,
-            check=False,
+            ["sh", "-c", line], env=ringfence, cwd=tmp_path, capture_output=True, text=True,
+            timeout=60, check=False,
         )  # fmt: skip
         # no call was placed here, and that is what `calls` says
         expected = 1 if line.startswith("ringfence calls") else 0

@@ -29,7 +29,7 @@ async def filled(ringfence: Run, writer: Writer) -> Run:
     await writer.set_rule("doubt", json.dumps({**doubt, "added_by": "bob"}))
     await writer.set_trunk("carrier-a", '{"fail": "closed"}')
     await writer.add_to_list("scammers", ["+12025550100", "+12025550110-+12025550119", "+1900*"])
-    await writer.add_to_list("scammers", ["+12025550101"], time.time() + 86_400)
+    await writer.add_to_list("scammers", ["+12025550101"], int(time.time()) + 86_400)
     return ringfence
 
 

@@ -18,7 +18,7 @@ from benchmarks.children import ChildError
 from benchmarks.decision import measure_all
 from benchmarks.rounds import climb, run_rounds
 from benchmarks.stage import bench
-from demo.stage import StageError
+from demo.ringfence import StageError
 from lab import LabError
 
 LIMIT_SECONDS = 900.0

@@ -1,5 +1,6 @@
 """Watch Ringfence screen real SIP calls on a real Asterisk: `make demo`, `make up`.
 
-`stage` starts Asterisk, Ringfence and Valkey as real processes; `scenes` are the calls with what
-ought to come of each; `table` shows what came.
+`stage` has Asterisk, Ringfence and Valkey as real processes, `ringfence` the second of them as an
+admin sees it; `scenes` are the calls with what ought to come of each, `play` places them, `table`
+shows what came.
 """

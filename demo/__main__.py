@@ -14,8 +14,9 @@ from pathlib import Path
 from rich.console import Console
 
 from demo.play import Player
+from demo.ringfence import StageError
 from demo.scenes import CALLEE, CARRIER_HEADER, SCENES
-from demo.stage import Stage, StageError
+from demo.stage import Stage
 from demo.table import Table
 from lab import LabError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from demo.stage import Ringfence
+from demo.ringfence import Ringfence
 
 CALLEE = "+12025550100"
 CARRIER_HEADER = "P-Attestation-Indicator"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.soak.ledger import Changed, Ledger
-from demo.stage import Ringfence, StageError
+from demo.ringfence import Ringfence, StageError
 
 SETTLE_CLI, SETTLE_HAND = 0.5, 1.2
 """Seconds until a change must be in force. Its bars are 0.1 and 1; this machine is busy."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.soak.ledger import Trouble
 from benchmarks.soak.watch import LogFile
-from demo.stage import Ringfence, StageError, frozen
+from demo.ringfence import Ringfence, StageError, frozen
 
 WORKERS = 2
 BACK_SECONDS = 20.0

@@ -24,7 +24,8 @@ from benchmarks.soak.ledger import Ledger, Trouble
 from benchmarks.soak.report import Found, show
 from benchmarks.soak.traffic import Kind, Placed, Plan
 from benchmarks.soak.watch import LogFile, MemoryWatch, processes_of
-from demo.stage import Stage, StageError
+from demo.ringfence import StageError
+from demo.stage import Stage
 from lab import LabError
 
 RELAY_PORT = 8089

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from demo.stage import Stage, frozen
+from demo.ringfence import frozen
+from demo.stage import Stage
 from ringfence.ami import Ami, AmiFailed
 
 pytestmark = pytest.mark.asterisk

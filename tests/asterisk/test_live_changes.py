@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from demo.stage import Stage, frozen
+from demo.ringfence import frozen
+from demo.stage import Stage
 
 pytestmark = pytest.mark.asterisk
 

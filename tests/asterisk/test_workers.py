@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from demo.stage import Ringfence, Stage, frozen
+from demo.ringfence import Ringfence, frozen
+from demo.stage import Stage
 
 pytestmark = pytest.mark.asterisk
 

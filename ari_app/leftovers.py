@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from ari_app.events import Channel
-from ari_app.rest import AriUnreachable, Rest, path_of
+from ari_app.rest import AriUnreachable, Rest, path_of, value_in
 from ringfence.answer import VERDICT_VARIABLE
 
 log = structlog.get_logger(__name__)
@@ -36,10 +36,6 @@ class _Application(msgspec.Struct):
     channel_ids: tuple[str, ...] = ()
 
 
-class _Value(msgspec.Struct):
-    value: str = ""
-
-
 async def left_waiting(rest: Rest, app: str, known: Container[str]) -> AsyncIterator[Leftover]:
     """The calls that wait in `app` and are not `known`. A call that goes meanwhile is left out."""
     body = await _get(rest, path_of("applications", app))
@@ -59,8 +55,7 @@ async def left_waiting(rest: Rest, app: str, known: Container[str]) -> AsyncIter
 
 
 async def _variable(rest: Rest, channel: str, name: str) -> str:
-    body = await _get(rest, path_of("channels", channel, "variable"), {"variable": name})
-    return msgspec.json.decode(body, type=_Value).value if body else ""
+    return value_in(await _get(rest, path_of("channels", channel, "variable"), {"variable": name}))
 
 
 async def _get(rest: Rest, path: str, params: dict[str, str] | None = None) -> bytes:

@@ -49,6 +49,15 @@ class Reply(NamedTuple):
         )
 
 
+class _Value(msgspec.Struct):
+    value: str = ""
+
+
+def value_in(body: bytes) -> str:
+    """The value in ARI's answer about a variable; "" without an answer."""
+    return msgspec.json.decode(body, type=_Value).value if body else ""
+
+
 class Rest(Protocol):
     """One way to send a request."""
 

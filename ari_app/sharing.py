@@ -11,7 +11,7 @@ import asyncio
 import msgspec
 import structlog
 
-from ari_app.rest import AriUnreachable, Rest, path_of
+from ari_app.rest import AriUnreachable, Rest, path_of, value_in
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,6 @@ BY_US = "auto"
 MODULE = "app_stasis_broadcast.so"
 PATIENCE = 2.0
 """Seconds for all of it; no call waits for this."""
-
-
-class _Value(msgspec.Struct):
-    value: str = ""
 
 
 async def tell_sharing(rest: Rest, *, shared: bool) -> None:
@@ -48,7 +44,7 @@ async def _share(rest: Rest) -> None:
 
 async def _value(rest: Rest) -> str:
     reply = await rest.request("GET", "asterisk/variable", {"variable": VARIABLE})
-    return msgspec.json.decode(reply.body, type=_Value).value if reply.ok else ""
+    return value_in(reply.body) if reply.ok else ""
 
 
 async def _set(rest: Rest, value: str) -> None:

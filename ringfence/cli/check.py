@@ -10,6 +10,7 @@ import msgspec
 
 from ringfence.attestation import Attestation, Level, Verification
 from ringfence.call import Call, CallAttempt
+from ringfence.cli.assertion import asserted
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.membership import find_in_list
 from ringfence.cli.output import moment, one_line, parse_moment, print_details, print_table
@@ -106,15 +107,12 @@ def _attempt(facts: dict[str, Any]) -> CallAttempt:
 
 
 def _attestation(level: str | None, verification: str | None) -> Attestation | None:
-    if level is None and verification is None:
-        return None
-    signed = level not in (None, "none")
-    held = Verification(verification or ("passed" if signed else "none"))
-    if signed and held is not Verification.PASSED:
-        raise click.UsageError(
-            f"a call whose verification is {held} has no level: leave out --attestation {level}"
+    try:
+        return asserted(
+            level or "", verification or "", origin="the command line", field="--attestation "
         )
-    return Attestation(Level(level or "none"), held, "the command line")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 async def _answer(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ringfence.attestation import Attestation, Level, Verification
 from ringfence.call import CallAttempt
+from ringfence.cli.assertion import asserted
 from ringfence.cli.list_file import MOST_SHOWN, BadLine
 from ringfence.cli.table_rows import Row
 from ringfence.rules.model import RULE_ID
@@ -75,20 +76,6 @@ def column(name: str) -> str:
     return plain
 
 
-def asserted(level: str, verification: str) -> Attestation | None:
-    """The attestation that somebody says a call has; None where nothing is said.
-
-    A level alone means that its signature held.
-    """
-    if not level and not verification:
-        return None
-    signed = level not in ("", "none")
-    held = Verification(verification or ("passed" if signed else "none"))
-    if signed and held is not Verification.PASSED:
-        raise ValueError(f"a call whose verification is {held} has no level: leave out {level}")
-    return Attestation(Level(level or "none"), held, "the table")
-
-
 def _case(row: Row) -> Case:
     given = {name: value for name, value in row.values.items() if value}
     headers = {n.removeprefix(HEADER): v for n, v in given.items() if n.startswith(HEADER)}
@@ -117,6 +104,7 @@ def _case(row: Row) -> Case:
         asserted(
             _one_of("attestation", given, tuple(Level)),
             _one_of("verification", given, tuple(Verification)),
+            origin="the table",
         ),
         _moment(given["at"]) if "at" in given else None,
         expected,

@@ -13,7 +13,8 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, import contracts, unit tests"
 	@echo "make format  put the code into the project's format"
-	@echo "make bench   what screening costs, beside empty doors (QUICK=1: one minute)"
+	@echo "make bench   what screening costs, beside what people use today (QUICK=1: a minute or two;"
+	@echo "             DOCS=1: writes docs/benchmarks.md)"
 	@echo "make clean   remove the virtual environment and the lab's cache"
 
 demo: $(READY) lab
@@ -44,8 +45,10 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Builds a second root folder, with MariaDB and its ODBC driver, for the benchmark alone.
 bench: $(READY) lab
-	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	$(if $(DOCS),@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]')
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(DOCS),--write-docs)
 
 # A real Asterisk and SIPp in .cache/lab, built once.
 lab: $(READY)

@@ -14,7 +14,7 @@ MAX_HEADER = 32_768
 MAX_REPLY = 4_096
 
 # "520-" opens several lines of usage; their last one, "520 End", is the reply.
-_REPLY = re.compile(rb"(\d{3}) (?:result=(-?\d+))?")
+_REPLY = re.compile(rb"(\d{3}) (?:result=(-?\d{1,9})(?: \(([^\r\n]*)\))?)?")
 
 
 class ProtocolError(ValueError):
@@ -31,10 +31,16 @@ class Environment(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """Asterisk's answer to a command; `ok` where the command ran and succeeded."""
+    """Asterisk's answer to a command; `ok` where the command ran and succeeded.
+
+    `result` is the command's own, as a key's ASCII code; `value` is what stands in brackets
+    behind it, as a variable's.
+    """
 
     code: int
     ok: bool
+    result: int = 0
+    value: str = ""
 
 
 class Hangup(NamedTuple):
@@ -56,8 +62,7 @@ class AgiReader:
         self._buffer += data
         messages: list[Message] = []
         if not self._greeted:
-            # Only what is new can complete the blank line, but headers come in one segment.
-            end = self._buffer.find(b"\n\n")
+            end = _end_of_header(self._buffer)
             if end < 0:
                 if len(self._buffer) > MAX_HEADER:
                     raise ProtocolError(f"more than {MAX_HEADER} bytes without an end of header")
@@ -75,11 +80,27 @@ class AgiReader:
             if line.startswith(b"HANGUP"):
                 messages.append(Hangup())
             elif match := _REPLY.match(line):
-                code = int(match[1])
-                messages.append(Reply(code, code == 200 and match[2] not in (None, b"-1", b"-2")))
+                code, result = int(match[1]), int(match[2] or 0)
+                ok = code == 200 and match[2] not in (None, b"-1", b"-2")
+                messages.append(Reply(code, ok, result, _text(match[3] or b"")))
         return messages
 
 
+def _end_of_header(buffer: bytes) -> int:
+    """Where the blank line is; -1 where it has not come yet.
+
+    A number with newlines in it (SIP has %0a) makes one too early, and a call whose arguments are
+    behind it would be screened without its facts. The last line of the thread comes after all that
+    strangers write, and behind the true end there is nothing but what `feed` reads as messages.
+    """
+    if b"\nagi_callerid: " not in buffer:
+        return buffer.find(b"\n\n")
+    thread = buffer.rfind(b"\nagi_threadid: ")
+    match = _BLANK.search(buffer, thread) if thread >= 0 else None
+    return match.start() if match else -1
+
+
+_BLANK = re.compile(rb"\n\n(?=\Z|HANGUP|\d{3}[ -])")
 _LINE = re.compile(
     rb"^agi_(network_script|channel|uniqueid|arg_(\d{1,3})): ([^\r\n]*)", re.MULTILINE
 )

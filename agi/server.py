@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -11,10 +11,12 @@ from functools import partial
 
 import structlog
 
+from agi.challenge import Challenger
 from agi.complaints import Complaints
 from agi.ping import ping
 from agi.screen import screen_entry
 from agi.session import Entry, Session
+from ringfence.challenge import DrawDigit, Remember, forget
 from ringfence.screening import Screened, Screener
 
 log = structlog.get_logger(__name__)
@@ -30,13 +32,16 @@ CUT_TIMEOUT = 1.0
 
 
 class AgiServer:
-    """The door. `record` is called with every screened call and its outcome."""
+    """The door. `record` is called with every screened call and its outcome, `remember` with who
+    passed a challenge; `draw` chooses a challenge's digits."""
 
     def __init__(
         self,
         screener: Screener,
         record: Callable[[Screened, str], None],
         *,
+        remember: Remember = forget,
+        draw: DrawDigit = secrets.choice,
         host: str = "127.0.0.1",
         port: int = 4573,
         reuse_port: bool = False,
@@ -44,7 +49,10 @@ class AgiServer:
         header_timeout: float = HEADER_TIMEOUT,
         session_timeout: float = SESSION_TIMEOUT,
     ) -> None:
-        self._entries: dict[str, Entry] = {"screen": screen_entry(screener, record), "ping": ping}
+        screen = screen_entry(
+            screener, record, Challenger(max_connections // 2 or 1, remember, draw)
+        )
+        self._entries: dict[str, Entry] = {"screen": screen, "ping": ping}
         self._host = host
         self._port = port
         self._reuse_port = reuse_port
@@ -86,23 +94,34 @@ class AgiServer:
         return len(self._sessions)
 
     async def drain(self, deadline: float = 2.0) -> None:
-        """Take no new calls, give those inside `deadline` seconds to get their verdict."""
+        """Take no new calls, give those inside `deadline` seconds to get their verdict.
+
+        Callers in a challenge get half of it; then their calls go on.
+        """
         if self._server is not None:
             self._server.close()
-        try:
-            async with asyncio.timeout(deadline):
-                await self._idle.wait()
-        except TimeoutError:
+        if not await self._is_idle_within(deadline / 2):
+            for session in self._sessions:
+                session.let_go()
+        if not await self._is_idle_within(deadline / 2):
             log.warning("AGI sessions cut at shutdown", sessions=len(self._sessions))
-            for session in list(self._sessions):
-                session.abort()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CUT_TIMEOUT):
-                    await self._idle.wait()
+            for cut in (Session.abort, Session.cancel):
+                for session in list(self._sessions):
+                    cut(session)
+                if await self._is_idle_within(CUT_TIMEOUT):
+                    break
         if self._watch is not None:
             self._watch.cancel()
         if self._server is not None:
             await self._server.wait_closed()
+
+    async def _is_idle_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _watch_over(self) -> None:
         """Close who takes too long. One timer for all: a peer may get half as long again."""
@@ -110,7 +129,7 @@ class AgiServer:
             await asyncio.sleep(min(self._header_timeout, self._session_timeout) / 2)
             for session in list(self._sessions):
                 patience = self._session_timeout if session.answered else self._header_timeout
-                if session.age > patience:
+                if session.silence > patience:
                     self._complaints.tell("AGI peer silent for too long, closed", peer=session.peer)
                     session.abort()
 

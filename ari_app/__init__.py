@@ -2,8 +2,9 @@
 
 `settings` says where Asterisk is; `events` reads what it tells; `client` keeps one WebSocket to it
 alive, and `trouble` says why it cannot; `rest` sends requests, over HTTP or over that WebSocket.
-`app` is the door, from StasisStart to the record; `verdicts` tells Asterisk what was decided;
-`treatments` plays intercepts; `leftovers` finds the calls whose StasisStart nobody read.
+`app` is the door, from StasisStart to the record of what became of a call (`waiting`); `verdicts`
+tells Asterisk what was decided, `treatments` plays intercepts, `challenge` asks for a digit;
+`leftovers` finds the calls whose StasisStart nobody read.
 """
 
 from ari_app.app import AriDoor

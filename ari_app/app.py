@@ -1,19 +1,20 @@
 """The ARI door: from StasisStart to the verdict; knows ARI's requests, and no rule.
 
 The dialplan bounds each call's wait, so what goes wrong here costs a call its screening and
-never more than RINGFENCE_DEADLINE. An intercept is the exception: it lengthens the wait first.
+never more than RINGFENCE_DEADLINE. Intercepts and challenges are the exception: they lengthen the
+wait first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Literal
 
 import structlog
 
+from ari_app.challenge import Challenges
 from ari_app.client import AriClient
 from ari_app.events import Channel, Event
 from ari_app.leftovers import Leftover, left_waiting
@@ -22,15 +23,13 @@ from ari_app.settings import AriSettings, RestMode
 from ari_app.sharing import tell_sharing
 from ari_app.treatments import Intercepts
 from ari_app.verdicts import Verdicts
+from ari_app.waiting import Outcome, Waiting, not_applied
 from ringfence.call import parse_facts
+from ringfence.challenge import DrawDigit, Remember, forget
 from ringfence.screening import Screened, Screener
 from ringfence.verdict import Action
 
 log = structlog.get_logger(__name__)
-
-Outcome = Literal["applied", "hung-up", "late", "failed"]
-"""``hung-up``: the caller left first; ``late``: the dialplan went on alone; ``failed``: Asterisk
-was not reached, or refused, or the door had to close first."""
 
 HEARSAY = 0.1
 """Seconds in which the event of a hang-up may follow the 404 that it caused."""
@@ -38,24 +37,18 @@ RETRY = 0.05
 REMEMBERED = 4_096
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A call that waits for its verdict. `began` is the loop's time."""
-
-    channel: Channel
-    began: float
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-
-
 class AriDoor:
-    """The door. `record` is called with every screened call and its outcome."""
+    """The door. `record` is called with every screened call and its outcome, `remember` with who
+    passed a challenge; `draw` chooses a challenge's digits."""
 
     def __init__(
         self,
         screener: Screener,
         record: Callable[[Screened, str], None],
         settings: AriSettings,
+        *,
+        remember: Remember = forget,
+        draw: DrawDigit = secrets.choice,
     ) -> None:
         self._screener = screener
         self._record = record
@@ -63,7 +56,8 @@ class AriDoor:
         self._client = AriClient(settings, self)
         self._intercepts = Intercepts(settings.prompt_limit)
         self._verdicts = Verdicts(self._client, self._intercepts, settings.prompt_limit)
-        self._in_flight: dict[str, _Waiting] = {}
+        self._challenges = Challenges(settings.in_flight // 2 or 1, remember, draw)
+        self._in_flight: dict[str, Waiting] = {}
         # A channel that has just been sent on may still be in the application's list.
         self._answered: OrderedDict[str, None] = OrderedDict()
         self._others: set[asyncio.Task[None]] = set()
@@ -100,6 +94,7 @@ class AriDoor:
         self._draining = True
         await self._until_idle(end - deadline / 2)
         self._intercepts.cut_short()
+        self._challenges.cut_short()
         await self._until_idle(end - deadline / 4)
         await self._client.close_socket()
         # What Asterisk told between the last read and the close is still in the application.
@@ -122,7 +117,11 @@ class AriDoor:
 
     def event(self, event: Event) -> None:
         if event.type == "StasisStart":
-            self._take(event.channel, event.facts)
+            waiting = self._in_flight.get(event.channel.id)
+            if waiting is not None and waiting.told:
+                waiting.again = event.facts
+            else:
+                self._take(event.channel, event.facts)
         elif event.type == "CallBroadcast":
             if not self._draining and len(self._others) < self._settings.in_flight:
                 self._aside(self._claim(event.channel.id))
@@ -131,6 +130,7 @@ class AriDoor:
                 waiting.hung_up.set()
         else:
             self._intercepts.heard(event)
+            self._challenges.heard(event)
 
     def _take(self, channel: Channel, facts: str) -> None:
         if channel.id in self._in_flight:
@@ -141,14 +141,16 @@ class AriDoor:
                 log.error("ARI door full: call left to the dialplan", limit=len(self._in_flight))
             self._turned_away += 1
             return
-        waiting = _Waiting(channel, asyncio.get_running_loop().time())
+        waiting = Waiting(channel, asyncio.get_running_loop().time())
         waiting.task = asyncio.create_task(self._one_call(waiting, facts))
         self._in_flight[channel.id] = waiting
         self._idle.clear()
         waiting.task.add_done_callback(lambda task: self._done(channel.id, task))
 
     def _done(self, channel: str, task: asyncio.Task[None]) -> None:
-        del self._in_flight[channel]
+        waiting = self._in_flight.pop(channel)
+        if waiting.again is not None and not task.cancelled():
+            self._take(waiting.channel, waiting.again)
         if not self._in_flight:
             self._idle.set()
         _tell_fault(task)
@@ -159,35 +161,41 @@ class AriDoor:
         task.add_done_callback(self._others.discard)
         task.add_done_callback(_tell_fault)
 
-    async def _one_call(self, waiting: _Waiting, facts: str) -> None:
+    async def _one_call(self, waiting: Waiting, facts: str) -> None:
         channel = waiting.channel
         attempt = parse_facts(facts, channel=channel.name, uniqueid=channel.id)
         screened = self._screener.screen(attempt, "ari")
+        if not isinstance(screened, Screened):
+            screened = await screened
         try:
             outcome = await self._apply(screened, waiting)
         except BaseException:
             # Cut off at shutdown, or a fault of ours: screened it was, so it has its record.
-            self._record(screened, "failed")
+            self._record(screened, not_applied(screened))
             raise
-        if outcome == "applied":
+        if outcome not in ("hung-up", "late"):
             self._answered[channel.id] = None
             if len(self._answered) > REMEMBERED:
                 self._answered.popitem(last=False)
         self._record(screened, outcome)
 
-    async def _apply(self, screened: Screened, waiting: _Waiting) -> Outcome:
+    async def _apply(self, screened: Screened, waiting: Waiting) -> Outcome:
         """Until the deadline, an Asterisk out of reach is tried again: it may be back in time."""
         unreachable = ""
+        action = screened.verdict.action
+        waiting.told = True
         try:
             async with asyncio.timeout_at(waiting.began + self._settings.deadline):
                 while True:
                     try:
-                        reply = await self._verdicts.tell(screened, waiting.channel.id)
+                        reply = await self._begin(screened, waiting.channel.id)
                         break
                     except AriUnreachable as error:
                         unreachable = str(error)
                         await asyncio.sleep(RETRY)
-            if reply.ok and screened.verdict.action is Action.INTERCEPT:
+            if reply.ok and action is Action.CHALLENGE:
+                return await self._challenge(screened, waiting)
+            if reply.ok and action is Action.INTERCEPT:
                 reply = await self._verdicts.intercept(screened, waiting.channel.id)
         except (AriUnreachable, TimeoutError):
             if not unreachable:
@@ -196,10 +204,26 @@ class AriDoor:
             if self._unreached % 1000 == 0:
                 log.warning("verdict not applied", id=screened.id, why=unreachable)
             self._unreached += 1
-            return "failed"
-        return await self._outcome(reply, waiting)
+            return not_applied(screened)
+        return await self._outcome(reply, screened, waiting)
 
-    async def _outcome(self, reply: Reply, waiting: _Waiting) -> Outcome:
+    async def _begin(self, screened: Screened, channel: str) -> Reply:
+        if screened.verdict.action is Action.CHALLENGE:
+            return await self._challenges.open(self._client.http, channel)
+        return await self._verdicts.tell(screened, channel)
+
+    async def _challenge(self, screened: Screened, waiting: Waiting) -> Outcome:
+        channel = waiting.channel.id
+        result = await self._challenges.hold(self._client.http, screened, channel)
+        # Without a verdict on the channel the dialplan's fail mode decides.
+        reply = await self._verdicts.release(channel)
+        if result == "failed":
+            return "failed"
+        if not reply.ok:
+            return await self._outcome(reply, screened, waiting)
+        return "passed" if result == "passed" else "late"
+
+    async def _outcome(self, reply: Reply, screened: Screened, waiting: Waiting) -> Outcome:
         if reply.ok:
             self._unreached = 0
             return "applied"
@@ -211,7 +235,7 @@ class AriDoor:
                 return "late"
             return "hung-up"
         log.error("Asterisk refused a verdict", status=reply.status, says=str(reply.body[:200]))
-        return "failed"
+        return not_applied(screened)
 
     async def _claim(self, channel: str) -> None:
         """Ask for a call that was offered to every worker: 409 and 404 say that another has it.
@@ -232,6 +256,7 @@ class AriDoor:
         """Screen the calls that wait in the application and whose StasisStart nobody read."""
         http = self._client.http
         await self._intercepts.recheck(http)
+        await self._challenges.recheck(http)
         known = {*self._in_flight, *self._answered}
         async for left in left_waiting(http, self._settings.app_name, known):
             if left.judged:

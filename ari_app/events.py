@@ -25,6 +25,7 @@ class Event(msgspec.Struct, frozen=True):
     type: str = ""
     channel: Channel = Channel()
     playback: Playback = Playback()
+    digit: str = ""
     application: str = ""
     args: tuple[str, ...] = ()
     request_id: str = ""
@@ -46,6 +47,8 @@ READ = (
     "ChannelHangupRequest",
     "CallBroadcast",
     "PlaybackFinished",
+    # What a caller presses, also while a prompt plays.
+    "ChannelDtmfReceived",
     "ApplicationReplaced",
     # Answers to requests over the WebSocket pass the same filter (read in Asterisk 22's source).
     "RESTResponse",

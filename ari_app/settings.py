@@ -19,8 +19,8 @@ class AriSettings:
     `worker` counts the processes that serve one Asterisk: the first registers `app`, the second
     ``<app>-2``, and ``StasisBroadcast`` offers each call to all of them; `shared` says that there
     are several. `deadline` is the dialplan's RINGFENCE_DEADLINE. `prompt_limit` is the longest
-    intercept. `rest` ``websocket`` costs a third less of our time for each call; an Asterisk that
-    lacks it gets HTTP.
+    announcement, with all prompts and repeats, as in the dialplan where that plays it. `rest`
+    ``websocket`` costs a third less of our time for each call; an Asterisk that lacks it gets HTTP.
     """
 
     url: str = "http://127.0.0.1:8088/ari"
@@ -31,7 +31,7 @@ class AriSettings:
     shared: bool = False
     rest: RestMode = "websocket"
     deadline: float = 0.25
-    prompt_limit: float = 30.0
+    prompt_limit: float = 60.0
     # Asterisk's http.conf allows 100 sessions in all unless `sessionlimit` says otherwise, and
     # other applications and workers need theirs; 16 carry several thousand requests a second.
     connections: int = 16

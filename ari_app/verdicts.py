@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
 from ari_app.client import AriClient
 from ari_app.rest import Reply, Rest, path_of
-from ari_app.treatments import PATIENCE, Intercepts
+from ari_app.treatments import PATIENCE, Announcement, Intercepts
 from ringfence.answer import (
     CONTEXT,
     PASS_EXTENSION,
@@ -43,12 +41,11 @@ class Verdicts:
         verdict, http = screened.verdict, self._client.http
         if passes(verdict):
             return await _send_on(self._client.rest, channel, f"{PASS_EXTENSION}{screened.id}")
-        if verdict.action is Action.INTERCEPT:
-            # The dialplan then only rejects: the prompt is played from here.
-            verdict = msgspec.structs.replace(verdict, prompt="")
         # First of all, so that the dialplan finds the verdict on the channel should this process
         # end in the middle; the longer wait behind it, or a call could wait so long for nothing.
-        reply = await _set(http, channel, VERDICT_VARIABLE, assignments(verdict, screened.id))
+        # Prompts are played from here, and the dialplan does what comes then.
+        text = assignments(verdict, screened.id, announced=True)
+        reply = await _set(http, channel, VERDICT_VARIABLE, text)
         if not reply.ok:
             return reply
         if verdict.action is Action.INTERCEPT:
@@ -56,9 +53,10 @@ class Verdicts:
         return await _send_on(self._client.rest, channel, VERDICT_EXTENSION)
 
     async def intercept(self, screened: Screened, channel: str) -> Reply:
-        """The prompt to its end, then the rejection. TimeoutError where Asterisk is silent."""
-        name = f"ringfence-{screened.id}"
-        await self._intercepts.play(self._client.http, channel, screened.verdict.prompt, name)
+        """The prompt to its end, then what comes then. TimeoutError where Asterisk is silent."""
+        verdict, how = screened.verdict, screened.verdict.treatment
+        what = Announcement(verdict.prompt, how.language, how.answer, how.repeat)
+        await self._intercepts.play(self._client.http, channel, what, f"ringfence-{screened.id}")
         return await self.release(channel)
 
     async def release(self, channel: str) -> Reply:

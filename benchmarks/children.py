@@ -92,6 +92,11 @@ class LoadGenerator:
     ) -> None:
         await self._running.__aexit__(kind, error, trace)
 
+    @property
+    def pid(self) -> int:
+        """The process that places the calls."""
+        return self._process.pid
+
     async def run(self, plan: Plan) -> Sequence[Leg]:
         """What came of the plan's calls, one leg per target."""
         assert self._process.stdin

@@ -16,8 +16,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import uvloop
 
-from lab.dialog import CallResult
-from lab.sip import SipCaller, run_at_rate
+from lab.sip import CallResult, SipCaller, run_at_rate
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -44,19 +43,27 @@ class Plan(msgspec.Struct, frozen=True):
 class Leg(msgspec.Struct):
     """What came of one target's calls.
 
-    `lost` had no final response, or none to the first INVITE, which then was repeated.
+    `lost` had no final response, or none to the first INVITE, which then was repeated. `offered`
+    is the rate at which INVITEs really left; `cpu` is for who places the plan to fill in: seconds
+    by process. `setup_ms` is in the order of the calls.
     """
 
     setup_ms: list[float]
     statuses: dict[int, int]
     lost: int
+    offered: float = 0.0
+    cpu: dict[str, float] = {}
 
 
 async def place(plan: Plan, callers: dict[str, SipCaller]) -> list[Leg]:
     """Place all calls of a plan, over one caller per address."""
     targets = plan.targets
+    loop = asyncio.get_running_loop()
+    began = ended = loop.time()
 
     async def one(number: int) -> CallResult:
+        nonlocal ended
+        ended = loop.time()
         target = targets[number % len(targets)]
         turn = plan.offset + number // len(targets)
         return await callers[target.address].call(
@@ -71,14 +78,16 @@ async def place(plan: Plan, callers: dict[str, SipCaller]) -> list[Leg]:
         results = await run_at_rate(plan.rate, plan.seconds, one)
     finally:
         gc.enable()
-    return [_leg(results[at :: len(targets)]) for at in range(len(targets))]
+    offered = (len(results) - 1) / (ended - began) if ended > began else 0.0
+    return [_leg(results[at :: len(targets)], offered / len(targets)) for at in range(len(targets))]
 
 
-def _leg(results: Sequence[CallResult]) -> Leg:
+def _leg(results: Sequence[CallResult], offered: float) -> Leg:
     return Leg(
         setup_ms=[round(each.setup_ms, 4) for each in results if each.status],
         statuses=dict(Counter(each.status for each in results)),
         lost=sum(each.status == 0 or each.invites_sent > 1 for each in results),
+        offered=round(offered, 1),
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.ruleset import blocked_callers, passing_callers
+from benchmarks.rivals import astdb, database, script
+from benchmarks.ruleset import ELSEWHERE, blocked_callers, passing_callers
 from lab import Trunk
 
 QUIET_LOGGER = """\
@@ -19,24 +20,38 @@ QUIET_LOGGER = """\
 messages.log => notice,warning,error
 """
 EMPTY_AGI_PORT = 4574
+SERVICE_PORT = 8090
 EMPTY_APP = "bench-empty"
 CALLED = "12025550123"
 PASSED, BLOCKED, UNSCREENED = 603, 607, 480
-"""Final responses: of the dialplan behind, of the blocking rules, of a call that failed open."""
+"""Final responses: of the dialplan behind, of who blocks, of a call that nobody answered for."""
 _END = f'PJSIPHangup(${{IF($["${{RINGFENCE_REASON}}" = "fail-open"]?{UNSCREENED}:{PASSED})}})'
+_SPAM_END = (
+    f'PJSIPHangup(${{IF($["${{SPAM}}" = "0"]?{PASSED}:'
+    f'${{IF($["${{SPAM}}" = "1"]?{BLOCKED}:{UNSCREENED})}})}})'
+)
+_SCREEN = "Gosub(ringfence,screen,1(${EXTEN}))"
+RATE_TRUNK = "bench-agi-rate"
 
 
 class Way(NamedTuple):
-    """One measured way. `floor` names the way it is compared with; `bar` is design's ratio."""
+    """One measured way. `floor` names the way it is compared with; `bar` is design's ratio.
+
+    `screens`: a listed caller is blocked on it. `blocked`: such callers are what is measured.
+    `main`: its highest rate is looked for, and it is in the plots.
+    """
 
     name: str
     title: str
     trunk: str
     steps: tuple[str, ...]
-    floor: str = ""
+    floor: str = "none"
     bar: float = 0.0
-    blocked: bool = False
     door: str = ""
+    end: str = _END
+    screens: bool = False
+    blocked: bool = False
+    main: bool = True
 
     @property
     def expected(self) -> int:
@@ -47,30 +62,43 @@ class Way(NamedTuple):
         """Numbers that this way's calls come from, where so many are listed."""
         return blocked_callers(listed) if self.blocked else passing_callers()
 
+    def listed_caller(self, listed: int) -> str:
+        """A caller that this way has to block, if it screens."""
+        return blocked_callers(listed if self.door else max(listed, ELSEWHERE))[0]
 
-_SCREEN = "Gosub(ringfence,screen,1(${EXTEN}))"
+
+def _rival(name: str, title: str, step: str) -> Way:
+    return Way(name, title, f"bench-{name}", (step,), end=_SPAM_END, screens=True)
 
 
 def ways(asterisk: str) -> Sequence[Way]:
     """All ways, in the order of a round."""
     agi = f"AGI(agi://{asterisk}:{EMPTY_AGI_PORT}/set)"
-    stasis = f"Stasis({EMPTY_APP})"
+    url = f"http://{asterisk}:{SERVICE_PORT}/number/${{URIENCODE(${{CALLERID(num)}})}}"
     return (
-        Way("none", "no screening", "bench-none", ()),
-        Way("empty-agi", "empty FastAGI", "bench-empty-agi", (agi,), "none"),
+        Way("none", "no screening", "bench-none", (), ""),
+        _rival("astdb", "DB_EXISTS() on astdb",
+               f"Set(SPAM=${{DB_EXISTS({astdb.FAMILY}/${{CALLERID(num)}})}})"),
+        _rival("odbc", "func_odbc, MariaDB",
+               f"Set(SPAM=${{{database.FUNCTION}(${{CALLERID(num)}})}})"),
+        _rival("curl", "CURL() to an HTTP service", f"Set(SPAM=${{CURL({url})}})"),
+        _rival("script", "forked AGI script, SQLite", f"AGI({script.NAME})"),
+        Way("empty-agi", "empty FastAGI", "bench-empty-agi", (agi,)),
         Way("agi", "Ringfence, FastAGI, allowed", "bench-agi", (_SCREEN,), "empty-agi", 1.15,
-            door="agi"),
+            "agi", screens=True),
         # One Set more than the real way, for the address: about 0.03 ms.
         Way("agi-dialplan", "ringfence.conf alone, its door empty", "bench-agi-dialplan",
             (f"Set(RINGFENCE_AGI=agi://{asterisk}:{EMPTY_AGI_PORT}/pass-eof)", _SCREEN),
-            "empty-agi", door="agi"),
+            "empty-agi", door="agi", main=False),
+        Way("agi-rate", "Ringfence, FastAGI, a rule with rate", RATE_TRUNK, (_SCREEN,),
+            "empty-agi", door="agi", screens=True),
         Way("agi-blocked", "Ringfence, FastAGI, blocked", "bench-agi", (_SCREEN,), "empty-agi",
-            blocked=True, door="agi"),
-        Way("empty-ari", "empty ARI application", "bench-empty-ari", (stasis,), "none"),
+            door="agi", screens=True, blocked=True, main=False),
+        Way("empty-ari", "empty ARI application", "bench-empty-ari", (f"Stasis({EMPTY_APP})",)),
         Way("ari", "Ringfence, ARI, allowed", "bench-ari", (_SCREEN,), "empty-ari", 1.15,
-            door="ari"),
+            "ari", screens=True),
         Way("ari-blocked", "Ringfence, ARI, blocked", "bench-ari", (_SCREEN,), "empty-ari",
-            blocked=True, door="ari"),
+            door="ari", screens=True, blocked=True, main=False),
     )  # fmt: skip
 
 
@@ -89,7 +117,7 @@ def dialplan(all_ways: Sequence[Way]) -> str:
     """One context per trunk."""
     lines = []
     for trunk, way in {way.trunk: way for way in all_ways}.items():
-        first, *rest = (*way.steps, _END)
+        first, *rest = (*way.steps, way.end)
         lines += [f"[{trunk}]", f"exten => _[+0-9].,1,{first}"]
         lines += [f" same => n,{step}" for step in rest]
     return "\n".join(lines) + "\n"

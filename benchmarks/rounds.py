@@ -6,6 +6,7 @@ machine that gets slower meanwhile does so for everybody.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
 
@@ -15,12 +16,15 @@ from benchmarks.load import Leg
 from benchmarks.paths import Way
 
 Place = Callable[[Way, float, float, int], Awaitable[Leg]]
+SATURATED = 0.1
+"""Of a leg's calls without the right answer: such a rate, and higher ones, are not tried again."""
 
 
 class Measured(msgspec.Struct):
     """One way at one rate, over all rounds: milliseconds, and calls that went wrong.
 
     `ratio` is p50 by the floor's p50, `ratio_p99` likewise, each the median of the rounds' own.
+    `cpu_us` is what one call took of each process's processor time.
     """
 
     way: str
@@ -30,6 +34,7 @@ class Measured(msgspec.Struct):
     lost: int
     unexpected: int
     p50: float
+    p95: float
     p99: float
     p50_rounds: list[float]
     p99_rounds: list[float]
@@ -39,15 +44,13 @@ class Measured(msgspec.Struct):
     ratio_rounds: list[float] = []
     floor_lost: int = 0
     bar: float = 0.0
+    cpu_us: dict[str, float] = {}
+    main: bool = False
 
-
-class Held(msgspec.Struct):
-    """The highest of the tried rates at which every call had its right answer, and the next."""
-
-    way: str
-    title: str
-    rate: float
-    failed_at: float
+    @property
+    def saturated(self) -> bool:
+        """More than could be carried: its latency is that of a queue that grew."""
+        return self.lost + self.unexpected > SATURATED * self.calls
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -62,26 +65,39 @@ async def run_rounds(
 ) -> list[Measured]:  # fmt: skip
     """All ways at all `rates` (calls per second → seconds), `rounds` times."""
     legs: dict[tuple[str, float], list[Leg]] = {}
+    too_much: dict[str, float] = {}
     for way in ways:
-        await place(way, 100.0, 1.0, 0)  # warm
+        await place(way, 50.0, 0.5, 0)  # warm
     for turn in range(rounds):
         for rate, seconds in rates.items():
-            progress(f"round {turn + 1} of {rounds}, {rate:.0f} calls/s")
             for way in ways:
+                if rate >= too_much.get(way.name, float("inf")):
+                    continue
+                progress(f"round {turn + 1} of {rounds}, {rate:.0f} calls/s, {way.title}")
                 leg = await place(way, rate, seconds, int(turn * rate * seconds))
                 legs.setdefault((way.name, rate), []).append(leg)
-    return [_measured(way, rate, legs) for rate in rates for way in ways]
+                if _missed(way, leg) > SATURATED * sum(leg.statuses.values()):
+                    too_much[way.name] = rate
+    return [
+        _measured(way, rate, legs) for rate in rates for way in ways if (way.name, rate) in legs
+    ]
+
+
+def _missed(way: Way, leg: Leg) -> int:
+    return max(leg.lost, sum(leg.statuses.values()) - leg.statuses.get(way.expected, 0))
 
 
 def _measured(way: Way, rate: float, legs: dict[tuple[str, float], list[Leg]]) -> Measured:
     mine = legs[way.name, rate]
-    p50, p99 = _rounds(mine, 0.5), _rounds(mine, 0.99)
+    p50, p95, p99 = (_rounds(mine, share) for share in (0.5, 0.95, 0.99))
     calls = sum(sum(leg.statuses.values()) for leg in mine)
     answered = sum(leg.statuses.get(way.expected, 0) for leg in mine)
     silent = sum(leg.statuses.get(0, 0) for leg in mine)
+    spent = sum((Counter(leg.cpu) for leg in mine), Counter[str]())
     out = Measured(
         way.name, way.title, rate, calls, sum(leg.lost for leg in mine), calls - answered - silent,
-        median(p50), median(p99), p50, p99, way.floor, bar=way.bar,
+        median(p50), median(p95), median(p99), p50, p99, way.floor, bar=way.bar, main=way.main,
+        cpu_us={name: round(seconds / calls * 1e6, 1) for name, seconds in spent.items()},
     )  # fmt: skip
     if floor := legs.get((way.floor, rate)):
         out.ratio_rounds = _ratios(p50, _rounds(floor, 0.5))
@@ -96,24 +112,5 @@ def _rounds(legs: Sequence[Leg], share: float) -> list[float]:
 
 
 def _ratios(mine: Sequence[float], floor: Sequence[float]) -> list[float]:
-    return [round(a / b, 3) if b else 0.0 for a, b in zip(mine, floor, strict=True)]
-
-
-async def climb(
-    place: Place, ways: Sequence[Way], rates: Sequence[float], seconds: float,
-    progress: Callable[[str], None],
-) -> list[Held]:  # fmt: skip
-    """Raise the rate for every way in turn until a call is lost or answered wrongly."""
-    held = {way.name: Held(way.name, way.title, 0.0, 0.0) for way in ways}
-    for rate in rates:
-        for way in ways:
-            mine = held[way.name]
-            if mine.failed_at:
-                continue
-            progress(f"calls held: {way.title}, {rate:.0f} calls/s")
-            leg = await place(way, rate, seconds, 0)
-            if leg.lost or set(leg.statuses) != {way.expected}:
-                mine.failed_at = rate
-            else:
-                mine.rate = rate
-    return list(held.values())
+    # A way that was given up has fewer rounds than its floor, the first ones.
+    return [round(a / b, 3) if b else 0.0 for a, b in zip(mine, floor, strict=False)]

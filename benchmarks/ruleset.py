@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ringfence.rules.model import Rule, When
+from ringfence.rules.velocity import Rate
 from ringfence.verdict import Action, Basis
 
 LISTS = ("scammers", "dno")
 """`scammers` has all the listed numbers; `dno` is named by rules and small."""
+ELSEWHERE = 100_000
+"""Numbers that each of the other ways knows, the first of those in Ringfence's list."""
 _SPAN = 7_999_999_999
 _STEP = 6_180_339_887
 _FIRST = 12_000_000_000
@@ -37,6 +40,18 @@ def blocked_callers(listed: int) -> tuple[str, ...]:
     """Some of the listed numbers, those that a caller may have; with none listed, a rule's own."""
     numbers = (n for n in islice(listed_numbers(listed), 100_000) if _is_nanp(n))
     return tuple(f"+{n}" for n in islice(numbers, 2_000)) or ("+19005550100",)
+
+
+def known_elsewhere(listed: int) -> list[str]:
+    """The numbers that what people use today looks a caller up in."""
+    numbers = listed_numbers(max(listed, ELSEWHERE))
+    return [f"+{number}" for number in islice(numbers, ELSEWHERE)]
+
+
+def velocity_rule(trunk: str) -> Rule:
+    """A rule that counts every call of one trunk by its caller, and never meets one."""
+    when = When(trunk=trunk, rate=Rate(per="caller", over="60s", at_least=1_000))
+    return Rule(id="velocity", priority=40, when=when, action=Action.BLOCK, basis=Basis.ANALYTICS)
 
 
 def passing_callers(count: int = 20_000) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,18 +16,22 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 
 from benchmarks import paths
-from benchmarks.children import LoadGenerator, child
+from benchmarks.children import ChildError, LoadGenerator, child
+from benchmarks.cpu import since, spent
 from benchmarks.load import Leg, Plan, Target
 from benchmarks.paths import Way
-from benchmarks.ruleset import LISTS, listed_numbers, rules
+from benchmarks.rivals import database
+from benchmarks.rivals.beside import beside
+from benchmarks.ruleset import LISTS, listed_numbers, rules, velocity_rule
 from demo.stage import Stage
+from lab import ensure_root
 from ringfence.rules.model import encode_rule
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import running_valkey
 from ringfence.store.keys import Keys
 
 BATCH = 5_000
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 20.0
 
 
 class Bench(NamedTuple):
@@ -38,14 +42,34 @@ class Bench(NamedTuple):
     ways: tuple[Way, ...]
     listed: int
     start_seconds: float
+    pids: dict[str, int]
 
     async def place(self, way: Way, rate: float, seconds: float, offset: int = 0) -> Leg:
-        """Calls on one way."""
+        """Calls on one way, and what they took of each process."""
+        before = spent(self.pids)
+        leg = await self._place(way, rate, seconds, way.callers(self.listed), offset)
+        leg.cpu = since(before, spent(self.pids))
+        await self._settled()
+        return leg
+
+    async def prove(self) -> None:
+        """See that each way that screens blocks a listed caller: nothing else is worth timing."""
+        for way in (way for way in self.ways if way.screens):
+            listed = (way.listed_caller(self.listed),)
+            # The first call of all may meet what is still starting behind Asterisk.
+            for _ in range(2):
+                leg = await self._place(way, 10.0, 0.1, listed, 0)
+            if leg.statuses != {paths.BLOCKED: 1}:
+                got = ", ".join(map(str, leg.statuses))
+                raise ChildError(f"{way.title}: a listed caller was not blocked, but got {got}")
+
+    async def _place(
+        self, way: Way, rate: float, seconds: float, callers: tuple[str, ...], offset: int
+    ) -> Leg:
         lab = self.stage.lab
-        target = Target(lab.address(way.trunk), paths.CALLED, way.callers(self.listed))
+        target = Target(lab.address(way.trunk), paths.CALLED, callers)
         plan = Plan((lab.asterisk_address, 5060), rate, seconds, (target,), offset=offset)
         (leg,) = await self.load.run(plan)
-        await self._settled()
         return leg
 
     async def _settled(self) -> None:
@@ -56,34 +80,72 @@ class Bench(NamedTuple):
                 return
             await asyncio.sleep(0.1)
 
-    def asterisk_version(self) -> str:
-        """As Asterisk says it."""
-        return self.stage.lab.rx("core show version").split(" built")[0].strip()
+    def versions(self) -> list[str]:
+        """Asterisk, and what else the ways are made of, as each says it."""
+        lab = self.stage.lab
+        said = [lab.rx("core show version").split(" built")[0].strip()]
+        said.append(f"Valkey {self.stage.ringfence.redis_info('server')['valkey_version']}")
+        if any(way.name == "odbc" for way in self.ways):
+            said.append(database.version(lab.root))
+        return said
 
 
 @asynccontextmanager
-async def bench(rule_count: int, listed: int) -> AsyncIterator[Bench]:
-    """Everything up and warm; everything down afterwards, whatever happened."""
-    all_ways = tuple(paths.ways("0.0.0.0"))  # names only, until the lab has an address
+async def bench(rule_count: int, listed: int, only: Collection[str] = ()) -> AsyncIterator[Bench]:
+    """Everything up and warm; everything down afterwards, whatever happened.
+
+    `only` names the ways that are wanted; without it, all.
+    """
+
+    def chosen(asterisk: str) -> tuple[Way, ...]:
+        return tuple(way for way in paths.ways(asterisk) if not only or way.name in only)
+
+    ways = chosen("0.0.0.0")  # names only, until the lab has an address
+    names, pids = {way.name for way in ways}, dict[str, int]()
+    odbc = "odbc" in names
     with Stage(
-        extra_trunks=paths.trunks(all_ways),
-        set_var=paths.trunk_variables(all_ways),
+        root_folder=ensure_root(database.PACKAGES, "benchmarks") if odbc else None,
+        beside=beside(names, listed, pids),
+        extra_trunks=paths.trunks(ways),
+        extra_modules=database.MODULES if odbc else (),
+        set_var=paths.trunk_variables(ways),
         files={"logger.conf": paths.QUIET_LOGGER},
     ) as stage:
         lab = stage.lab
-        all_ways = tuple(paths.ways(lab.asterisk_address))
-        lab.settings.extra_dialplan = paths.dialplan(all_ways)
+        ways = chosen(lab.asterisk_address)
+        lab.settings.extra_dialplan = paths.dialplan(ways)
         stage.set_globals()
         lab.rx("core set verbose 0")
         await _fill(stage.ringfence.state, rule_count, listed)
         took = _start_ringfence(stage, patience=30 + listed / 100_000)
-        agi = child("-m", "benchmarks.empty_agi", lab.asterisk_address, str(paths.EMPTY_AGI_PORT))
-        ari = child(
+        pids |= {"Asterisk": lab.asterisk.pid, "Ringfence": stage.ringfence.pid,
+                 "Valkey": stage.ringfence.valkey_pid}  # fmt: skip
+        async with AsyncExitStack() as stack:
+            for name, process in _children(stage, listed, names).items():
+                pids[name] = (await stack.enter_async_context(process)).pid
+            load = await stack.enter_async_context(LoadGenerator())
+            pids["load generator"] = load.pid
+            up = Bench(stage, load, ways, listed, took, pids)
+            await up.prove()
+            yield up
+
+
+def _children(
+    stage: Stage, listed: int, names: Collection[str]
+) -> dict[str, AbstractAsyncContextManager[asyncio.subprocess.Process]]:
+    lab = stage.lab
+    host = lab.asterisk_address
+    found: dict[str, AbstractAsyncContextManager[asyncio.subprocess.Process]] = {
+        "empty FastAGI": child("-m", "benchmarks.empty_agi", host, str(paths.EMPTY_AGI_PORT)),
+        "empty ARI": child(
             "-m", "benchmarks.empty_ari", lab.ari_url, lab.ari_username, paths.EMPTY_APP,
             environment={"BENCH_ARI_PASSWORD": lab.ari_password},
-        )  # fmt: skip
-        async with agi, ari, LoadGenerator() as load:
-            yield Bench(stage, load, all_ways, listed, took)
+        ),
+    }  # fmt: skip
+    if "curl" in names:
+        words = (host, str(paths.SERVICE_PORT), str(listed))
+        found["HTTP service"] = child("-m", "benchmarks.rivals.service", *words)
+    return found
 
 
 async def _fill(state: Path, rule_count: int, listed: int) -> None:
@@ -93,7 +155,7 @@ async def _fill(state: Path, rule_count: int, listed: int) -> None:
     async with running_valkey(state) as url:
         redis = connect_redis(url, timeout=30.0)
         try:
-            all_rules = rules(rule_count)
+            all_rules = (velocity_rule(paths.RATE_TRUNK), *rules(rule_count))[:rule_count]
             for at in range(0, len(all_rules), BATCH):
                 some: dict[Any, Any] = {
                     rule.id: encode_rule(rule) for rule in all_rules[at : at + BATCH]

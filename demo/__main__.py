@@ -15,7 +15,7 @@ from rich.console import Console
 
 from demo.play import Player
 from demo.ringfence import StageError
-from demo.scenes import CALLEE, CARRIER_HEADER, SCENES
+from demo.scenes import CALLEE, CARRIER_HEADER, DIALPLAN, SCENES
 from demo.stage import Stage
 from demo.table import Table
 from lab import LabError
@@ -42,7 +42,7 @@ def demo(table: Table) -> int:
     """Start everything, play, stop everything."""
     began = time.monotonic()
     table.say("starting Asterisk, Valkey and Ringfence ...")
-    with Stage(globals=GLOBALS, purpose="demo") as stage:
+    with Stage(globals=GLOBALS, extra_dialplan=DIALPLAN, purpose="demo") as stage:
         stage.ringfence.start()
         table.say(f"ready after {time.monotonic() - began:.1f} s; placing {len(SCENES)} calls\n")
         table.header()
@@ -61,7 +61,7 @@ def up(table: Table) -> int:
         nonlocal stopped
         stopped = True
 
-    with Stage(globals=GLOBALS, purpose="up") as stage:
+    with Stage(globals=GLOBALS, extra_dialplan=DIALPLAN, purpose="up") as stage:
         stage.ringfence.start()
         settings = stage.ringfence.write_settings()
         lab = stage.lab

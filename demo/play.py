@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from demo.keypad import Keypad
 from demo.scenes import CARRIER_HEADER, Scene
 from demo.stage import Stage
 from lab import CallResult, SipCaller
@@ -22,6 +23,7 @@ class Played:
     rule: str
     attestation: str
     noted: str
+    outcome: str
     screening_ms: float
     faults: tuple[str, ...]
 
@@ -49,10 +51,11 @@ class Player:
         headers = [("X-Lab-Door", scene.door)]
         if scene.attestation:
             headers.append((CARRIER_HEADER, scene.attestation))
+        act = Keypad(self._stage.lab, scene.presses) if scene.presses else None
         with scene.during(self._stage.ringfence):
             result = await caller.call(
                 caller=scene.caller, called=scene.called, caller_name=scene.caller_name,
-                headers=headers, talk=0.3,
+                headers=headers, talk=0.3, act=act,
             )  # fmt: skip
             logged = self._logged(result) if scene.verdict else {}
         return Played(
@@ -62,6 +65,7 @@ class Player:
             rule=logged.get("rule", ""),
             attestation=logged.get("attestation", "-"),
             noted=logged.get("noted", ""),
+            outcome=logged.get("outcome", ""),
             screening_ms=logged.get("ms", 0.0),
             faults=tuple(_faults(scene, result, logged)),
         )
@@ -85,6 +89,7 @@ def _faults(scene: Scene, result: CallResult, logged: dict[str, Any]) -> Iterato
         ("verdict", scene.verdict, logged.get("action", "")),
         ("rule", scene.rule, logged.get("rule", "")),
         ("noted", scene.noted, logged.get("noted", scene.noted) if scene.noted else ""),
+        ("outcome", scene.outcome, logged.get("outcome", "") if scene.outcome else ""),
         ("talked", scene.talks, result.rtp_packets > 0 if scene.talks else False),
         ("early media", scene.early_media, result.early_rtp_packets > 0),
     )

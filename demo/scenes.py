@@ -9,11 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
+from demo.keypad import Presses
 from demo.ringfence import Ringfence
 
 CALLEE = "+12025550100"
 CARRIER_HEADER = "P-Attestation-Indicator"
 """What the carriers of this demo put their attestation into."""
+
+DIALPLAN = """
+[fraud-desk]
+exten => _[+0-9].,1,Dial(PJSIP/12025550199@callee,20)
+"""
+"""A context of the admin's own, for calls that a rule sends there."""
 
 Admin = Callable[[Ringfence], None]
 Misfortune = Callable[[Ringfence], AbstractContextManager[None]]
@@ -23,7 +30,8 @@ Misfortune = Callable[[Ringfence], AbstractContextManager[None]]
 class Scene:
     """One call. `before` is what the admin does first, `during` what goes wrong meanwhile.
 
-    `verdict` and `rule` are what the call log must say, `sip` the final SIP response.
+    `verdict` and `rule` are what the call log must say, `sip` the final SIP response. A challenged
+    caller `presses` the right digit or wrong ones, and the challenge has that `outcome`.
     """
 
     title: str
@@ -39,6 +47,8 @@ class Scene:
     noted: str = ""
     talks: bool = False
     early_media: bool = False
+    presses: Presses = ""
+    outcome: str = ""
     before: Sequence[Admin] = ()
     during: Misfortune = field(default=lambda ringfence: nullcontext())
 
@@ -51,6 +61,14 @@ def command(*words: str) -> Admin:
 def by_hand(*words: str) -> Admin:
     """A change by `redis-cli`."""
     return lambda ringfence: ringfence.admin_by_hand(*words)
+
+
+def passed_is_in_force(ringfence: Ringfence) -> None:
+    """Wait for what nobody typed: the list of callers who passed a challenge."""
+    ringfence.wait_until(
+        lambda: any("passed" in line.get("changed", ()) for line in ringfence.log()),
+        "the list of who passed",
+    )
 
 
 @contextmanager
@@ -70,6 +88,7 @@ def ringfence_killed(ringfence: Ringfence) -> Iterator[None]:
 
 LISTED = "+12125550142"
 PREMIUM = "+19005550100"
+ROBOT = "+18095550177"
 HARD_SELL = "+13105550177"
 _BY_HAND = '{"action": "block", "basis": "subscriber", "when": {"caller": "+13105550177"}}'
 
@@ -115,6 +134,37 @@ SCENES = (
         before=[command("rule", "add", "covid-gateway", "--trunk", "gateway-*",
                         "--attestation", "C", "--action", "intercept", "--basis", "analytics",
                         "--prompt", "ss-noservice")],
+    ),
+    Scene(
+        title="an announcement in early media, and the call goes on",
+        caller="+12065550155", sip=200, verdict="intercept", rule="please-hold", early_media=True,
+        talks=True,
+        before=[command("rule", "add", "please-hold", "--caller", "+1206*", "--action", "intercept",
+                        "--prompt", "pls-hold-while-try",
+                        "--then", "continue")],
+    ),
+    Scene(
+        title="a doubtful call is diverted to the fraud desk, through ARI",
+        caller="+13055550188", door="ari", sip=200, verdict="divert", rule="to-desk", talks=True,
+        before=[command("rule", "add", "to-desk", "--caller", "+13055550188", "--action", "divert",
+                        "--context", "fraud-desk")],
+    ),
+    Scene(
+        title="a caller like those of dialling machines is asked for a digit, and presses it",
+        caller=ROBOT, sip=200, verdict="challenge", rule="robots", presses="right",
+        outcome="passed", talks=True,
+        before=[command("rule", "add", "robots", "--caller", "+1809*", "--action", "challenge",
+                        "--basis", "analytics")],
+    ),
+    Scene(
+        title="... and is remembered, through ARI too",
+        caller=ROBOT, door="ari", sip=200, verdict="allow", rule="robots", talks=True,
+        before=[passed_is_in_force],
+    ),
+    Scene(
+        title="another one presses wrong digits, through ARI, and is hung up on",
+        caller="+18095550178", door="ari", sip=200, verdict="challenge", rule="robots",
+        presses="wrong", outcome="failed", talks=True,
     ),
     Scene(
         title="the bad upstream trunk is cut off",

@@ -12,7 +12,14 @@ _COLUMNS = (
     ("rule", 14), ("SIP", 4), ("ms", 6),
 )  # fmt: skip
 PACKET_SECONDS = 0.02
-_COLOURS = {"allow": "green", "flag": "yellow", "block": "red", "intercept": "magenta"}
+_COLOURS = {
+    "allow": "green",
+    "flag": "yellow",
+    "block": "red",
+    "intercept": "magenta",
+    "challenge": "cyan",
+    "divert": "blue",
+}
 
 
 class Table:
@@ -47,6 +54,8 @@ class Table:
         line.rstrip()
         self._console.print(line, soft_wrap=True)
         more = [scene.title]
+        if played.scene.presses:
+            more.append(f"challenge {played.outcome}")
         if played.result.answered:
             more.append(f"talked, heard {played.result.rtp_packets * PACKET_SECONDS:.1f} s")
         if played.result.early_rtp_packets:

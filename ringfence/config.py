@@ -33,6 +33,8 @@ from ringfence.settings import (
 FILES = (Path("/etc/ringfence/ringfence.toml"), Path("ringfence.toml"))
 PREFIX = "RINGFENCE_"
 CONFIG = "RINGFENCE_CONFIG"
+# Says who changes something, to commands; no setting of the service.
+WHO = "RINGFENCE_WHO"
 # The project's own tests, benchmarks and lab have settings too, which are none of a service's.
 _NOT_OURS = ("RINGFENCE_TEST_", "RINGFENCE_LAB_", "RINGFENCE_BENCH_")
 _FILE_SUFFIX = "_file"
@@ -101,7 +103,7 @@ def _read_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, An
         for key in keys
     }
     for name, value in environ.items():
-        if not name.startswith(PREFIX) or name == CONFIG or name.startswith(_NOT_OURS):
+        if not name.startswith(PREFIX) or name in (CONFIG, WHO) or name.startswith(_NOT_OURS):
             continue
         if name not in known:
             near = _near(name, [*known, CONFIG])

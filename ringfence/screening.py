@@ -1,15 +1,15 @@
 """Where a call meets the rules: one entry, one clock, one fail mode. Knows no door and no Redis.
 
 The world (rules, lists, trunks) is in memory and comes in as a function that returns the newest
-one, so nothing here waits for anything.
+one, so only a call that a rule wants counted waits, and its counters bound that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -18,9 +18,12 @@ from ringfence.attestation import attest
 from ringfence.call import Call, CallAttempt
 from ringfence.callid import new_call_id
 from ringfence.numbers import Number, normalise
-from ringfence.rules import evaluate
+from ringfence.rules import demands, evaluate
+from ringfence.rules.choice import Choice
 from ringfence.rules.emergency import emergency, emergency_number
 from ringfence.rules.match import Lists
+from ringfence.rules.velocity import NOTHING_COUNTED, Counted, Demand
+from ringfence.thresholds import NO_THRESHOLDS, Thresholds
 from ringfence.trunk import DEFAULT_TRUNK, Trunk
 from ringfence.verdict import Action, Reason, Verdict
 from ringfence.world import World
@@ -49,6 +52,22 @@ class Screened(msgspec.Struct, frozen=True, kw_only=True):
     took: float
 
 
+class Counters(Protocol):
+    """Counts calls for rules with a rate or a spread."""
+
+    async def count(self, demands: Sequence[Demand], now: float) -> Counted:
+        """Count one call, and say how many there are by now. Never raises; bounded by itself."""
+
+
+class _Case(NamedTuple):
+    """A call and the world it is judged in: both stay as they were when it came."""
+
+    world: World
+    call: Call
+    trunk: Trunk
+    choice: Choice
+
+
 class Screener:
     """Turns a call attempt into a verdict; whatever fails in between, a verdict comes out."""
 
@@ -56,49 +75,107 @@ class Screener:
         self,
         world: Callable[[], World],
         *,
+        counters: Counters | None = None,
         fail: FailMode = "open",
         monitor: bool = False,
+        thresholds: Thresholds = NO_THRESHOLDS,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
         new_id: Callable[[float], str] | None = None,
     ) -> None:
         self._world = world
+        self._counters = counters
         self._fail = fail
         self._monitor = monitor
+        self._thresholds = thresholds
         self._clock = clock
         self._timer = timer
         self._new_id = new_id or new_call_id
 
-    def screen(self, attempt: CallAttempt, door: str) -> Screened:
-        """The verdict for one call. Never raises and never waits for the network."""
+    def screen(self, attempt: CallAttempt, door: str) -> Screened | Coroutine[Any, Any, Screened]:
+        """The verdict for one call, at once. Where a rule counts this call, a coroutine that gives
+        it: the counters are asked first, which they bound. Neither ever raises."""
         began = self._timer()
         now = self._clock()
-        call = None
-        trunk = DEFAULT_TRUNK
-        lists: Lists = {}
+        case = None
         try:
-            world = self._world()
-            trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
-            lists = world.lists
-            call = call_of(attempt, trunk)
-            verdict = evaluate(world.rules, call, world.lists, now, monitor=self._monitor)
+            case = self._case(attempt, now)
+            wanted = demands(
+                case.world.rules,
+                case.call,
+                case.world.lists,
+                now,
+                monitor=self._monitor,
+                choice=case.choice,
+            )
+            if wanted and self._counters is not None:
+                return self._count_first(self._counters, wanted, case, attempt, door, began, now)
+            verdict = self._judge(case, now, NOTHING_COUNTED)
         except Exception as error:
-            # The one broad except on a call's way: a fault of ours is never the caller's.
-            log.exception("screening failed", trunk=attempt.trunk, uniqueid=attempt.uniqueid)
-            verdict = self._failed(attempt, trunk, lists, now, error)
+            verdict = self._failed(attempt, case, now, error)
+        return self._screened(attempt, door, case, verdict, began, now)
+
+    async def _count_first(
+        self,
+        counters: Counters,
+        wanted: Sequence[Demand],
+        case: _Case,
+        attempt: CallAttempt,
+        door: str,
+        began: float,
+        now: float,
+    ) -> Screened:
+        try:
+            verdict = self._judge(case, now, await counters.count(wanted, now))
+        except Exception as error:
+            verdict = self._failed(attempt, case, now, error)
+        return self._screened(attempt, door, case, verdict, began, now)
+
+    def _case(self, attempt: CallAttempt, now: float) -> _Case:
+        world = self._world()
+        trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
+        call = call_of(attempt, trunk)
+        return _Case(world, call, trunk, world.callees.choice(call, world.lists, now))
+
+    def _judge(self, case: _Case, now: float, counted: Counted) -> Verdict:
+        return evaluate(
+            case.world.rules,
+            case.call,
+            case.world.lists,
+            now,
+            monitor=self._monitor,
+            choice=case.choice,
+            thresholds=case.trunk.score or self._thresholds,
+            counted=counted,
+        )
+
+    def _screened(
+        self,
+        attempt: CallAttempt,
+        door: str,
+        case: _Case | None,
+        verdict: Verdict,
+        began: float,
+        now: float,
+    ) -> Screened:
         return Screened(
             id=self._new_id(now),
             at=now,
             door=door,
             attempt=attempt,
-            call=call,
+            call=case.call if case else None,
             verdict=verdict,
             took=self._timer() - began,
         )
 
     def _failed(
-        self, attempt: CallAttempt, trunk: Trunk, lists: Lists, now: float, error: Exception
+        self, attempt: CallAttempt, case: _Case | None, now: float, error: Exception
     ) -> Verdict:
+        # The one place for what went wrong on a call's way: a fault of ours is never the caller's.
+        log.error(
+            "screening failed", exc_info=error, trunk=attempt.trunk, uniqueid=attempt.uniqueid
+        )
+        trunk, lists = self._known(attempt, case)
         detail = f"{type(error).__name__}: {error}"[:200]
         closed = (trunk.fail or self._fail) == "closed"
         if closed and not _is_emergency(attempt, trunk, lists, now):
@@ -106,6 +183,17 @@ class Screener:
                 action=Action.BLOCK, reason=Reason.FAIL_CLOSED, sip=FAIL_CLOSED_SIP, detail=detail
             )
         return Verdict(action=Action.ALLOW, reason=Reason.FAIL_OPEN, detail=detail)
+
+    def _known(self, attempt: CallAttempt, case: _Case | None) -> tuple[Trunk, Lists]:
+        """The trunk's settings and the lists, as far as they can be had."""
+        if case is not None:
+            return case.trunk, case.world.lists
+        trunk, lists = DEFAULT_TRUNK, NO_LISTS
+        with contextlib.suppress(Exception):
+            world = self._world()
+            lists = world.lists
+            trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
+        return trunk, lists
 
 
 def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:

@@ -22,10 +22,15 @@ from ringfence import pauses
 from ringfence.calllog import CallLog
 from ringfence.calllog.aside import Aside
 from ringfence.calllog.folders import SpoolFailed
+from ringfence.challenge import Remember
 from ringfence.config import Settings, SettingsRefused
+from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import Screened, Screener
+from ringfence.store.catching import Catcher
 from ringfence.store.connection import connect_redis
+from ringfence.store.counters import RedisCounters
 from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed
+from ringfence.store.hits import HitCounter
 from ringfence.store.keys import Keys
 from ringfence.store.mirror import Mirror
 from ringfence.store.snapshot import SnapshotFile
@@ -54,7 +59,7 @@ class Door(Protocol):
 
 
 Record = Callable[[Screened, str], None]
-MakeDoors = Callable[[Screener, Record], Sequence[Door]]
+MakeDoors = Callable[[Screener, Record, Remember], Sequence[Door]]
 
 
 class Service:
@@ -68,9 +73,11 @@ class Service:
         url = settings.redis.url or (self._valkey.url if self._valkey else "")
         try:
             keys = Keys(settings.redis.prefix)
-            # One client each: the mirror's reads never wait behind the call log's writes.
+            # One client each: the mirror's reads never wait behind the call log's writes, and
+            # what calls wait for, or the next call, behind neither.
             self._mirror_redis = connect_redis(url)
             self._calllog_redis = connect_redis(url)
+            self._calls_redis = connect_redis(url)
         except ValueError as error:
             raise SettingsRefused(str(error)) from None
         name = f"worker-{max(worker, 1)}"
@@ -87,11 +94,18 @@ class Service:
             )
         except SpoolFailed as error:
             raise StartFailed(str(error)) from None
+        self._counters = RedisCounters(self._calls_redis, keys)
+        self._catcher = Catcher(self._calls_redis, keys)
         self._screener = Screener(
-            self._mirror.world, fail=settings.screening.fail, monitor=settings.screening.monitor
+            self._mirror.world,
+            counters=self._counters,
+            fail=settings.screening.fail,
+            monitor=settings.screening.monitor,
+            thresholds=settings.score.thresholds,
         )
-        self._aside = Aside(self._calllog.put)
-        self._doors = make_doors(self._screener, self._aside.record)
+        self._hits = HitCounter(self._calllog_redis, keys)
+        self._aside = Aside(self._keep)
+        self._doors = make_doors(self._screener, self._aside.record, self._remember)
         self._opened: list[Door] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -120,6 +134,9 @@ class Service:
         self._tasks += [
             asyncio.create_task(self._run_behind("mirror", self._mirror.run)),
             asyncio.create_task(self._run_behind("call log", self._calllog.run)),
+            asyncio.create_task(self._run_behind("hits", self._hits.run)),
+            asyncio.create_task(self._run_behind("counters", self._counters.run)),
+            asyncio.create_task(self._run_behind("automatic lists", self._catcher.run)),
             asyncio.create_task(self._set_aside()),
         ]
         for door in self._doors:
@@ -135,17 +152,31 @@ class Service:
               for door in self._opened)
         )  # fmt: skip
         self._aside.flush()
-        await _bounded("call log", self._calllog.close(FLUSH_SECONDS), FLUSH_SECONDS + 1)
+        await asyncio.gather(
+            _bounded("call log", self._calllog.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
+            _bounded("hits", self._hits.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
+            _bounded("automatic lists", self._catcher.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
+        )
         for task in self._tasks:
             task.cancel()
         # The mirror saves its snapshot as it ends.
         ended = asyncio.gather(*self._tasks, return_exceptions=True)
         await _bounded("snapshot", ended, SNAPSHOT_SECONDS)
-        for redis in (self._mirror_redis, self._calllog_redis):
-            await _bounded("Redis", redis.aclose(), 1.0)
+        clients = (self._mirror_redis, self._calllog_redis, self._calls_redis)
+        await asyncio.gather(*(_bounded("Redis", each.aclose(), 1.0) for each in clients))
         if self._valkey:
             await self._valkey.stop()
         log.info("stopped")
+
+    def _keep(self, screened: Screened, outcome: str) -> None:
+        """What is left of a call when it has gone on."""
+        self._calllog.put(screened, outcome)
+        self._hits.put(screened.verdict, screened.at)
+        self._catcher.put(screened)
+
+    def _remember(self, caller: str, seconds: int) -> None:
+        """A caller passed a challenge."""
+        self._catcher.remember(caller, PASSED_LIST, seconds, "challenge")
 
     async def _start_valkey(self, valkey: EmbeddedValkey) -> None:
         while True:

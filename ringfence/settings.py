@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -9,9 +10,12 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from ringfence.thresholds import Thresholds
+
 DEFAULT_AGI_BIND = "127.0.0.1:4573"
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -111,6 +115,57 @@ class ScreeningSection(Section, frozen=True):
     monitor: bool = False
 
 
+class ScoreSection(Section, frozen=True):
+    """From how many points on a call is flagged, challenged, blocked; 0: never. A trunk's own
+    `score` counts instead of these."""
+
+    flag_at: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    challenge_at: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    block_at: Annotated[int, Meta(ge=0, le=100_000)] = 0
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The same in the words of screening."""
+        return Thresholds(self.flag_at or None, self.challenge_at or None, self.block_at or None)
+
+
+class AttestationSection(Section, frozen=True):
+    """Our own STIR/SHAKEN verifier; without `roots` no certificate is fetched.
+
+    `roots` is a PEM file, a folder of them, or the policy administrator's list (a JWT), and is
+    read again when it changes. `crl` ``require``: a certificate whose revocation list cannot be
+    had is as good as revoked. `crl_issuers` is a PEM file or folder: who signs revocation lists
+    besides the authorities that issue certificates. `tls_ca` is a PEM file: who is trusted to
+    vouch for certificate servers besides the machine's own authorities. `allow_addresses` are
+    networks, with commas between, that may be fetched from although they are inner ones: any
+    caller can make us open connections into them. `wait` is the share of a call's deadline that
+    an unknown certificate may take, `fetch_timeout` how long it may go on behind the call; both
+    in seconds.
+    """
+
+    roots: str = ""
+    crl: Literal["check", "require", "off"] = "check"
+    crl_issuers: str = ""
+    tls_ca: str = ""
+    allow_addresses: str = ""
+    wait: Annotated[float, Meta(ge=0, le=5)] = 0.1
+    fetch_timeout: Annotated[float, Meta(gt=0, le=30)] = 5.0
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The inner networks that may be fetched from."""
+        try:
+            return tuple(
+                ipaddress.ip_network(text.strip())
+                for text in self.allow_addresses.split(",")
+                if text.strip()
+            )
+        except ValueError as error:
+            raise SettingsRefused(
+                f"attestation.allow_addresses: {error}; write networks such as 10.0.0.0/8"
+            ) from None
+
+
 class CalllogSection(Section, frozen=True):
     """Bounds of the call log: records in Redis, bytes on disk while Redis is away."""
 
@@ -135,13 +190,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ami: AmiSection = AmiSection()
     state: StateSection = StateSection()
     screening: ScreeningSection = ScreeningSection()
+    score: ScoreSection = ScoreSection()
+    attestation: AttestationSection = AttestationSection()
     calllog: CalllogSection = CalllogSection()
     log: LogSection = LogSection()
     file: Path | None = None
 
     def check(self) -> None:
         """`SettingsRefused` where settings do not go together."""
-        _ = self.agi_bind
+        _ = self.agi_bind, self.attestation.networks
         if self.ari.url and not self.ari.url.startswith(("http://", "https://")):
             raise SettingsRefused("ari.url: write ARI's address, such as http://127.0.0.1:8088/ari")
         if self.ari.url and not self.ari.password:

@@ -11,6 +11,7 @@ import phonenumbers
 
 from ringfence.numbers import NumberPlan
 from ringfence.repeated import refuse_repeated_names
+from ringfence.thresholds import Thresholds
 
 MAX_TRUNK_BYTES = 65_536
 TRUNK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,79}", re.ASCII)
@@ -23,7 +24,8 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     `attestation` names the sources that are believed, in this order: Asterisk's own
     STIR_SHAKEN() results, the carrier's headers. `verstat_passed` is the level that a bare
-    ``TN-Validation-Passed`` means at this carrier. `fail` overrides the global fail mode.
+    ``TN-Validation-Passed`` means at this carrier. `fail` overrides the global fail mode, and
+    `score` the global thresholds.
     """
 
     country: str = "US"
@@ -32,6 +34,7 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     attestation: tuple[AttestationSource, ...] = ("asterisk",)
     verstat_passed: Literal["A", "B", "C", "none"] = "none"
     fail: Literal["", "open", "closed"] = ""
+    score: Thresholds | None = None
     provider: str = ""
     note: str = ""
 

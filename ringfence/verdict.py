@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
 
 class Action(StrEnum):
-    """What happens to the call. `FLAG` lets it go on with a label in front of the caller name."""
+    """What happens to the call. `FLAG` lets it go on with a label in front of the caller name;
+    `CHALLENGE` lets it go on if its caller presses a digit; `DIVERT` sends it to a context of the
+    dialplan. `SCORE` adds points and is never the last word on a call."""
 
     ALLOW = "allow"
     FLAG = "flag"
     BLOCK = "block"
     INTERCEPT = "intercept"
+    CHALLENGE = "challenge"
+    DIVERT = "divert"
+    SCORE = "score"
 
     @property
     def lets_through(self) -> bool:
         """True where the dialplan comes back to the caller's context."""
         return self in (Action.ALLOW, Action.FLAG)
+
+    @property
+    def ends(self) -> bool:
+        """True where no later rule is asked."""
+        return self not in (Action.FLAG, Action.SCORE)
 
 
 class Reason(StrEnum):
@@ -26,6 +37,12 @@ class Reason(StrEnum):
 
     RULE = "rule"
     NO_RULE = "no-rule"
+    SCORE = "score"
+    """The points of several rules together reached a threshold."""
+    CALLEE = "callee"
+    """The called customer allows or blocks this caller."""
+    CHALLENGE = "challenge"
+    """The caller passed a challenge in this call."""
     EMERGENCY = "emergency"
     FAIL_OPEN = "fail-open"
     FAIL_CLOSED = "fail-closed"
@@ -63,20 +80,52 @@ def sip_code(basis: Basis) -> int:
     return SIP_CODE.get(basis, DEFAULT_SIP_CODE)
 
 
-class Noted(msgspec.Struct, frozen=True):
-    """A rule that matched and did not end the evaluation: a monitor rule, or a flag."""
+class Noted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule that matched and did not end the evaluation: a monitor rule, a flag, points, or a
+    challenge that the caller passed before. `why` is what matched on what value."""
 
     rule: str
     action: Action
     monitor: bool
+    why: str = ""
+    points: int = 0
+
+
+class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an intercept, a challenge or a divert is done; see `rules.respond` for the words.
+
+    `remember` is in seconds; an empty `extension` is the called number as it was dialled.
+    """
+
+    language: str = ""
+    answer: bool = False
+    repeat: int = 1
+    then: Literal["reject", "continue", "divert"] = "reject"
+    context: str = ""
+    extension: str = ""
+    tries: int = 3
+    remember: int = 86_400
+
+
+PLAIN = Treatment()
+
+
+class Also(msgspec.Struct, frozen=True):
+    """The caller goes on a list for `seconds`, because of `rule`."""
+
+    list: str
+    seconds: int
+    rule: str
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The answer for one call; immutable, complete, and the same for every door.
 
-    `sip` is 0 where the call goes on. `matched` says which value of the call met which
-    condition of the rule, for "why was this call blocked". `noted` holds the rules that
-    matched on the way without ending it.
+    `sip` is 0 where the call goes on; a challenge has the code for who does not pass. `prompt` is
+    one sound or several joined by ``&``. `matched` says which value of the call met which
+    condition of the rule, for "why was this call blocked". `noted` holds the rules that matched on
+    the way without ending it, `score` the sum of their points. `callee` names the customer whose
+    own choice had a part in it.
     """
 
     action: Action
@@ -87,5 +136,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str = ""
     basis: str = ""
     detail: str = ""
+    callee: str = ""
+    score: int = 0
+    treatment: Treatment = PLAIN
     matched: tuple[str, ...] = ()
     noted: tuple[Noted, ...] = ()
+    also: tuple[Also, ...] = ()

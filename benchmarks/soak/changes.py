@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.soak.ledger import Changed, Ledger
@@ -16,7 +17,6 @@ from demo.ringfence import Ringfence, StageError
 
 SETTLE_CLI, SETTLE_HAND = 0.5, 1.2
 """Seconds until a change must be in force. Its bars are 0.1 and 1; this machine is busy."""
-PAUSE = 0.7
 
 
 class Way(NamedTuple):
@@ -29,9 +29,15 @@ class Way(NamedTuple):
     by_hand: bool
 
 
-def ways() -> list[Way]:
+def blockable() -> list[str]:
     """One number for each way."""
-    numbers = [f"+1310555{n:04d}" for n in range(1000, 1007)]
+    return [f"+1310555{n:04d}" for n in range(1000, 1008)]
+
+
+def ways(folder: Path) -> list[Way]:
+    """Every way that an admin has; files go into `folder`."""
+    numbers = blockable()
+    whole, without = _list_files(folder, numbers[7])
     rule = json.dumps({"action": "block", "basis": "analytics", "when": {"caller": numbers[6]}})
     return [
         Way("list add/remove", numbers[0], ("list", "add", "soak-cli", numbers[0]),
@@ -49,27 +55,64 @@ def ways() -> list[Way]:
             ("ZREM", "ringfence:list:soak-zset", numbers[5]), True),
         Way("HSET/HDEL", numbers[6], ("HSET", "ringfence:rules", "soak-hash", rule),
             ("HDEL", "ringfence:rules", "soak-hash"), True),
+        Way("list import --replace", numbers[7],
+            ("list", "import", "soak-whole", str(whole), "--replace"),
+            ("list", "import", "soak-whole", str(without), "--replace"), False),
     ]  # fmt: skip
+
+
+def _list_files(folder: Path, number: str) -> tuple[Path, Path]:
+    """Two lists of 10,000: one has the number, the other a different one in its place."""
+    folder.mkdir(exist_ok=True)
+    files = folder / "whole.txt", folder / "without.txt"
+    for path, one in zip(files, (number, "+13105559999"), strict=True):
+        rest = (f"+1661{n:07d}" for n in range(2_000_000, 2_009_999))
+        path.write_text("\n".join((one, *rest)) + "\n")
+    return files
+
+
+GENERATIONS = 20
+"""Rules that are replaced all at once: a call sees all of them new, or none."""
+
+
+def generation_file(folder: Path, number: int) -> Path:
+    """An export with the rules of one generation: the same calls, said in another way."""
+    value = ("+1408555*", "+14085550000-+14085559999")[number % 2]
+    rules = {
+        f"soak-gen-{n:02d}": {"action": "flag", "when": {"caller": value}}
+        for n in range(GENERATIONS)
+    }
+    folder.mkdir(exist_ok=True)
+    path = folder / "generation.json"
+    path.write_text(json.dumps({"ringfence_export": 1, "rules": rules}))
+    return path
 
 
 def prepare(ringfence: Ringfence) -> None:
     """What the ways stand on."""
-    for name in ("soak-cli", "soak-timed", "soak-hand", "soak-zset"):
+    for name in ("soak-cli", "soak-timed", "soak-hand", "soak-zset", "soak-whole"):
         ringfence.cli("rule", "add", f"on-{name}", "--caller", f"@{name}", "--action", "block",
                       "--basis", "analytics")  # fmt: skip
-    switched = next(way for way in ways() if way.name == "rule enable/disable")
-    ringfence.cli("rule", "add", "soak-switch", "--caller", switched.number, "--action", "block",
+    ringfence.cli("rule", "add", "soak-switch", "--caller", blockable()[3], "--action", "block",
                   "--basis", "analytics")  # fmt: skip
     ringfence.cli("rule", "disable", "soak-switch")
+    ringfence.cli("import", str(generation_file(files_of(ringfence), 0)))
+
+
+def files_of(ringfence: Ringfence) -> Path:
+    """Where the files of the changes lie."""
+    return ringfence.state.parent / "soak-files"
 
 
 class Changer(threading.Thread):
     """Changes one thing after another until told to stop."""
 
-    def __init__(self, ringfence: Ringfence, ledger: Ledger, seed: int) -> None:
+    def __init__(self, ringfence: Ringfence, ledger: Ledger, seed: int, every: float) -> None:
         super().__init__(name="changes")
         self._ringfence = ringfence
         self._ledger = ledger
+        self._every = every
+        self._generation = 0
         self._dice = random.Random(seed)
         self._blocked: dict[str, bool | None] = {}
         self._over = threading.Event()
@@ -82,9 +125,24 @@ class Changer(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        known = ways()
-        while not self._over.wait(PAUSE * 2 * self._dice.random()):
-            self._change(self._dice.choice(known))
+        known = ways(files_of(self._ringfence))
+        began = time.monotonic()
+        while not self._over.wait(max(0.0, self._every - (time.monotonic() - began))):
+            began = time.monotonic()
+            if self._dice.randrange(len(known) + 1):
+                self._change(self._dice.choice(known))
+            else:
+                self._replace_rules()
+
+    def _replace_rules(self) -> None:
+        self._generation += 1
+        name = f"import of {GENERATIONS} rules"
+        try:
+            path = generation_file(files_of(self._ringfence), self._generation)
+            self._ringfence.cli("import", str(path))
+            self.done[name] += 1
+        except (StageError, OSError, subprocess.TimeoutExpired):
+            self.failed[name] += 1
 
     def _change(self, way: Way) -> None:
         # What nobody knows is blocked, which then is certain again.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from benchmarks.soak.changes import GENERATIONS
 from benchmarks.soak.ledger import Ledger, Trouble
 from benchmarks.soak.traffic import Placed
 
@@ -13,10 +15,12 @@ FINAL_WITHIN_MS = 2_000.0
 MARGIN = 0.3
 """Seconds around a call in which trouble still excuses it: a killed door's queue, a late event."""
 ANSWERED, BLOCKED, CANCELLED = 200, 603, 487
-FREE = frozenset({"free", "flagged", "emergency"})
+FREE = frozenset({"free", "flagged", "emergency", "generation"})
 STOPPED = frozenset({"listed", "intercepted"})
 ACTION = {"free": "allow", "flagged": "flag", "emergency": "allow", "listed": "block",
-          "intercepted": "intercept"}  # fmt: skip
+          "intercepted": "intercept", "generation": "flag"}  # fmt: skip
+FREQUENT, FREQUENT_SECONDS = 4, 20
+"""From so many calls within so many seconds on a frequent caller is blocked."""
 
 
 class Judged(NamedTuple):
@@ -35,10 +39,16 @@ def judge(
     logged: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         logged[record.get("sip_call_id", "")].append(record)
+    calls = list(calls)
+    frequent = _Frequent(calls, trouble)
     for call in calls:
         judged.seen[call.kind, call.status] += 1
         excuse = trouble.excuse(call.door, call.began - MARGIN, call.ended + MARGIN)
         wrong = [_in_time(call, excuse), _verdict(call, excuse, trouble, ledger)]
+        if call.kind == "frequent" and call.status in (ANSWERED, BLOCKED):
+            wrong.append(frequent.judge(call))
+        if call.kind == "generation":
+            wrong += [_generations(record) for record in logged[call.call_id]]
         wrong += _records(call, logged[call.call_id], excuse)
         for what in filter(None, wrong):
             judged.violations[what].append(
@@ -65,6 +75,8 @@ def _verdict(call: Placed, excuse: str, trouble: Trouble, ledger: Ledger) -> str
     blocked = call.status == BLOCKED
     if call.kind in FREE:
         return "an allowed caller was blocked" if blocked else ""
+    if call.kind == "frequent":
+        return ""
     if call.kind in STOPPED:
         return "" if blocked or excuse else "a listed caller was let through"
     possible = ledger.possible(call.caller, call.began, call.ended)
@@ -76,6 +88,42 @@ def _verdict(call: Placed, excuse: str, trouble: Trouble, ledger: Ledger) -> str
     if excuse or trouble.excuse("step", call.began - MARGIN, call.ended + MARGIN):
         return ""
     return "a caller was let through that was blocked by a change"
+
+
+class _Frequent:
+    """Who must have been blocked for calling too often, and who must not."""
+
+    def __init__(self, calls: Iterable[Placed], trouble: Trouble) -> None:
+        self._trouble = trouble
+        self._times: dict[str, list[float]] = defaultdict(list)
+        for call in calls:
+            if call.kind == "frequent":
+                self._times[call.caller].append(call.began)
+        for times in self._times.values():
+            times.sort()
+
+    def judge(self, call: Placed) -> str:
+        """What is wrong with how this call ended."""
+        began = call.began
+        for place in (call.door, "agi", "ari", "step"):
+            # what one worker counted by itself, or not at all, nobody can tell
+            if self._trouble.excuse(place, began - FREQUENT_SECONDS - MARGIN, call.ended):
+                return ""
+        times, first = self._times[call.caller], began - FREQUENT_SECONDS
+        surely = bisect_left(times, began - MARGIN) - bisect_right(times, first + MARGIN) + 1
+        perhaps = bisect_right(times, began + MARGIN) - bisect_left(times, first - MARGIN)
+        if surely >= FREQUENT and call.status != BLOCKED:
+            return "a frequent caller was let through"
+        if perhaps < FREQUENT and call.status == BLOCKED:
+            return "a caller was blocked who did not call often"
+        return ""
+
+
+def _generations(record: dict[str, Any]) -> str:
+    found = [n.get("why") for n in record.get("noted", ()) if n["rule"].startswith("soak-gen-")]
+    if len(found) == GENERATIONS and len(set(found)) == 1:
+        return ""
+    return "a call saw half of an old and half of a new rule set"
 
 
 def _records(call: Placed, records: list[dict[str, Any]], excuse: str) -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import random
+import shlex
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from rich.console import Console
 from benchmarks.children import ChildError, child
 from benchmarks.soak import changes, mischief
 from benchmarks.soak.changes import SETTLE_CLI
-from benchmarks.soak.judge import judge
+from benchmarks.soak.judge import FREQUENT, FREQUENT_SECONDS, judge
 from benchmarks.soak.ledger import Ledger, Trouble
 from benchmarks.soak.report import Found, show
 from benchmarks.soak.traffic import Kind, Placed, Plan
@@ -40,6 +41,16 @@ def options(words: Sequence[str]) -> argparse.Namespace:
         "--calm", type=float, default=0.5, metavar="SHARE",
         help="of the run in which Ringfence's own processes live on: their memory is watched then",
     )  # fmt: skip
+    parser.add_argument(
+        "--peace", action="store_true", help="no misfortunes: only calls, and changes of rules"
+    )
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=0.7,
+        metavar="SECONDS",
+        help="between two changes, on average",
+    )
     parser.add_argument("--seed", type=int, default=0, help="for the same misfortunes again")
     parser.add_argument("--keep-log", type=Path, help="a copy of Ringfence's log")
     return parser.parse_args(words)
@@ -50,9 +61,11 @@ def kinds(dice: random.Random) -> tuple[Kind, ...]:
     free = tuple(f"+1415{dice.randrange(2_000_000, 9_999_999)}" for _ in range(300))
     listed = tuple(f"+1212555{n:04d}" for n in range(100))
     return (
-        Kind("free", 36, free),
+        Kind("free", 32, free),
         Kind("listed", 20, listed),
-        Kind("changing", 21, tuple(way.number for way in changes.ways())),
+        Kind("changing", 15, tuple(changes.blockable())),
+        Kind("frequent", 5, tuple(f"+1502555{n:04d}" for n in range(100)), shuffled=True),
+        Kind("generation", 5, tuple(f"+1408555{n:04d}" for n in range(20))),
         Kind("flagged", 10, tuple(f"+1617555{n:04d}" for n in range(100))),
         Kind("intercepted", 5, tuple(f"+1305555{n:04d}" for n in range(20))),
         Kind("emergency", 5, listed, called="911"),
@@ -64,6 +77,8 @@ RULES = (
     "list add soak-listed +12125550000-+12125550099",
     "rule add soak-listed --caller @soak-listed --action block --basis analytics",
     "rule add soak-flagged --caller +1617555* --action flag --label SOAK",
+    "rule add soak-frequent --caller +1502555* --action block --basis analytics "
+    f"--rate '{FREQUENT} in {FREQUENT_SECONDS}s per caller'",
     "rule add soak-intercept --caller +1305555* --action intercept --prompt beep --basis analytics",
 )
 
@@ -84,12 +99,12 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
             havoc = mischief.Mischief(ringfence, log, trouble, cut, chosen.seed)
             havoc.start(0)
             for words in RULES:
-                ringfence.cli(*words.split())
+                ringfence.cli(*shlex.split(words))
             changes.prepare(ringfence)
             await asyncio.sleep(SETTLE_CLI)
             seconds = chosen.minutes * 60
             memory = MemoryWatch(lambda: list(log.workers().values()))
-            changer = changes.Changer(ringfence, ledger, chosen.seed)
+            changer = changes.Changer(ringfence, ledger, chosen.seed, chosen.every)
             plan = Plan(
                 (lab.asterisk_address, 5060), (lab.address(2), lab.address(3)), chosen.rate,
                 seconds, kinds(random.Random(chosen.seed)), chosen.seed,
@@ -104,11 +119,15 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
                 changer.start()
                 began = time.monotonic()
                 console.print(f"calls for {chosen.minutes:g} minutes ...")
-                calm = began + (seconds - 3) * chosen.calm
-                await _beside(lambda: havoc.around(calm, restarts=False))
-                grown = _growth(memory)
-                console.print(f"{len(calls)} calls so far; now Ringfence's own processes too")
-                await _beside(lambda: havoc.around(began + seconds - 3, restarts=True))
+                if chosen.peace:
+                    await asyncio.sleep(seconds - 3)
+                    grown = _growth(memory)
+                else:
+                    calm = began + (seconds - 3) * chosen.calm
+                    await _beside(lambda: havoc.around(calm, restarts=False))
+                    grown = _growth(memory)
+                    console.print(f"{len(calls)} calls so far; now Ringfence's own processes too")
+                    await _beside(lambda: havoc.around(began + seconds - 3, restarts=True))
                 await asyncio.wait_for(reading, 60)
                 await placing.wait()
             changer.stop()

@@ -15,8 +15,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import uvloop
 
-from lab.dialog import CallResult
-from lab.sip import SipCaller, run_at_rate
+from lab.sip import CallResult, SipCaller, run_at_rate
 
 CALLEE = "+12025550100"
 TIMEOUT = 6.0
@@ -26,13 +25,15 @@ LEAVES_AFTER = 0.004
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """Calls of one kind and their share; `leaves`: the caller hangs up in the middle."""
+    """Calls of one kind and their share; `leaves`: the caller hangs up in the middle; `shuffled`:
+    callers come at random and not in turn."""
 
     name: str
     share: int
     callers: tuple[str, ...]
     called: str = CALLEE
     leaves: bool = False
+    shuffled: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -73,7 +74,8 @@ async def place_all(plan: Plan) -> None:
 
         async def one(number: int) -> CallResult:
             (kind,) = dice.choices(plan.kinds, shares)
-            door, caller = dice.choice(("agi", "ari")), next(turns[kind.name])
+            door = dice.choice(("agi", "ari"))
+            caller = dice.choice(kind.callers) if kind.shuffled else next(turns[kind.name])
             began = time.monotonic()
             result = await dice.choice(callers).call(
                 caller=caller, called=kind.called, headers=[("X-Lab-Door", door)], talk=0.1,

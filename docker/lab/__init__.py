@@ -6,12 +6,13 @@ trunks     the trunks that call in
 settings   Asterisk's configuration files, from the templates in etc/
 process    how children start, stop, and never outlive their owner
 lab        one running Asterisk with its callee: `with Lab() as lab:`
-sip        callers with a microsecond clock; dialog, media and sipmessage are its parts
+sip        callers with a microsecond clock, who press keys too; answered, dialog, media and
+           sipmessage are its parts
 sipp       SIPp, as the callee and as an independent caller
 shaken     STIR/SHAKEN signatures for calls; apart, because it needs `cryptography`
 """
 
-from lab.dialog import CallResult
+from lab.answered import CallResult, Line
 from lab.errors import LabError
 from lab.lab import Lab
 from lab.root import ensure_root
@@ -23,6 +24,7 @@ __all__ = [
     "CallResult",
     "Lab",
     "LabError",
+    "Line",
     "ReceivedCall",
     "SipCaller",
     "SippResult",

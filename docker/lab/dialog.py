@@ -7,29 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab import sipmessage
-from lab.media import MediaSocket
+from lab.answered import Act, CallResult, Line
+from lab.media import MediaSocket, Speaker
 from lab.sipmessage import Headers, Message
 
 T1 = 0.5  # RFC 3261: how long a message may take there and back
 _BYE_PATIENCE = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What the caller saw of its call."""
-
-    call_id: str
-    status: int  # the final response; 0 when none came in time
-    phrase: str
-    reason: str  # the final response's Reason header
-    provisionals: tuple[int, ...]
-    early_media: bool  # SDP in a provisional response, or audio before the final one
-    early_rtp_packets: int
-    answered: bool
-    rtp_packets: int  # audio received after the answer
-    hung_up_by_far_side: bool
-    setup_ms: float  # INVITE to final response; 0 when none came
-    invites_sent: int  # more than 1: it had to be repeated
+_LONGEST_ACT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +51,18 @@ class Call:
         self._early_sdp = False
         self._early_rtp = 0
         self._peer: tuple[str, int] | None = None
+        self._speaker: Speaker | None = None
         self._sent = 0
         self._began = self._setup = 0.0
 
-    async def run(self, *, talk: float, hang_up_after: float | None, timeout: float) -> CallResult:  # noqa: ASYNC109
+    async def run(
+        self,
+        *,
+        talk: float,
+        hang_up_after: float | None,
+        timeout: float,  # noqa: ASYNC109
+        act: Act | None = None,
+    ) -> CallResult:
         """Place the call and follow it to its end; the final response is waited for `timeout`."""
         timers = [self._loop.call_later(timeout, self._give_up)]
         if hang_up_after is not None:
@@ -80,6 +72,8 @@ class Call:
         try:
             final = await self._final
             if final is not None and final.status < 300:
+                if act is not None and not self._cancel_due:
+                    await self._act(act)
                 await self._talk(0.0 if self._cancel_due else talk)
                 heard = self._heard() - self._early_rtp
                 await self._hang_up()
@@ -186,13 +180,32 @@ class Call:
             self._cancel()
             self._final.set_result(None)
 
+    async def _act(self, act: Act) -> None:
+        if self._peer is None:
+            raise RuntimeError("answered without SDP: there is nobody to press keys for")
+        speaker = self._media.speaker(self._peer)
+        self._speaker = speaker
+        speech = self._loop.create_task(speaker.talk(_LONGEST_ACT))
+        acting = asyncio.ensure_future(act(Line(speaker.press, self._far_side_left)))
+        try:
+            await asyncio.wait([acting, self._left], return_when=asyncio.FIRST_COMPLETED)
+            if acting.done():
+                acting.result()
+        finally:
+            speech.cancel()
+            acting.cancel()
+
+    async def _far_side_left(self) -> None:
+        await asyncio.wait([self._left])
+
     async def _talk(self, seconds: float) -> None:
-        if seconds <= 0:
+        if seconds <= 0 or self._left.done():
             return
         if self._peer is None:
             await asyncio.wait([self._left], timeout=seconds)
             return
-        speech = self._loop.create_task(self._media.talk(self._peer, seconds))
+        speaker = self._speaker or self._media.speaker(self._peer)
+        speech = self._loop.create_task(speaker.talk(seconds))
         try:
             await asyncio.wait([speech, self._left], return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -44,6 +45,7 @@ class Lab:
         set_var: Mapping[str, Mapping[str, str]] | None = None,
         files: Mapping[str, str] | None = None,
         shaken: "Shaken | None" = None,
+        beside: Callable[["Lab"], contextlib.AbstractContextManager[object]] | None = None,
         slot: int | None = None,
         purpose: str = "test",
         verbose: int = 3,
@@ -54,6 +56,9 @@ class Lab:
         self._purpose = purpose
         self._start_timeout = start_timeout
         self._shaken = shaken
+        # Entered when the lab's folders and files are there and before Asterisk starts, left when
+        # Asterisk has ended: for what it shall find when it starts.
+        self._beside = beside
         self.settings = settings.Settings(
             dialplan=dialplan,
             globals=dict(globals or {}),
@@ -87,6 +92,8 @@ class Lab:
             self._clear_home()
             stack.callback(self._clear_home)
             self._prepare()
+            if self._beside is not None:
+                stack.enter_context(self._beside(self))
             began = time.monotonic()
             self.asterisk = self._start_asterisk()
             stack.callback(process.stop, self.asterisk)
@@ -187,6 +194,12 @@ class Lab:
             if path.exists():
                 kept += path.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join(kept)
+
+    def played(self) -> list[str]:
+        """Each sound that Asterisk began to play so far: ``digits/4``."""
+        path = self.home / "log" / "full.log"
+        logged = path.read_text(errors="replace") if path.exists() else ""
+        return re.findall(r"> Playing '([^' ]+)\.\w+' ", logged)
 
     def warnings(self) -> list[str]:
         """Each warning and error Asterisk has logged so far."""

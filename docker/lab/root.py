@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -42,31 +42,34 @@ def cache_dir() -> Path:
     return Path(chosen).resolve() if chosen else Path(__file__).parents[2] / ".cache" / "lab"
 
 
-def recipe_stamp() -> str:
-    recipe = repr((SUITE, PACKAGES, APT_OPTIONS, DPKG_OPTIONS))
+def recipe_stamp(more: tuple[str, ...] = ()) -> str:
+    recipe = repr((SUITE, (*PACKAGES, *more), APT_OPTIONS, DPKG_OPTIONS))
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
-def is_built(root: Path) -> bool:
+def is_built(root: Path, more: tuple[str, ...] = ()) -> bool:
     try:
-        return (root / STAMP).read_text().strip() == recipe_stamp()
+        return (root / STAMP).read_text().strip() == recipe_stamp(more)
     except OSError:
         return False
 
 
-def ensure_root() -> Path:
-    """Give back the root folder, and build it first when it is missing or of another recipe."""
-    cache = cache_dir()
+def ensure_root(more: tuple[str, ...] = (), name: str = "") -> Path:
+    """Give back the root folder, and build it first when it is missing or of another recipe.
+
+    With `more` packages it is another folder, beside the lab's own under that `name`.
+    """
+    cache = cache_dir() / name
     root = cache / "root"
-    if is_built(root):
+    if is_built(root, more):
         return root
     if os.geteuid() != 0:
         raise LabError("the lab needs root (it builds and enters a root folder): run it with sudo")
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "build.lock").open("w") as lock:
         _lock_patiently(lock)
-        if not is_built(root):  # another builder may have been faster
-            _build(root)
+        if not is_built(root, more):  # another builder may have been faster
+            _build(root, more)
     return root
 
 
@@ -86,7 +89,7 @@ def _lock_patiently(lock: IO[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, more: tuple[str, ...]) -> None:
     began = time.monotonic()
     if shutil.disk_usage(root.parent).free < NEEDED_BYTES:
         raise LabError(f"not enough room in {root.parent}: the lab needs 1.5 GB free there")
@@ -96,11 +99,12 @@ def _build(root: Path) -> None:
             _remove(leftover)
         _install_mmdebstrap()
         mirror = _mirror()
-        _say(f"building Debian {SUITE} with {', '.join(PACKAGES)} (under a minute, only once)")
+        packages = (*PACKAGES, *more)
+        _say(f"building Debian {SUITE} with {', '.join(packages)} (under a minute, only once)")
         building = root.parent / f"building-{os.getpid()}"
         try:
-            _bootstrap(mirror, building)
-            (building / STAMP).write_text(recipe_stamp() + "\n")
+            _bootstrap(mirror, building, packages)
+            (building / STAMP).write_text(recipe_stamp(more) + "\n")
             _remove(root)
             building.rename(root)
         finally:
@@ -120,10 +124,10 @@ def _nobody_in(root: Path) -> Iterator[None]:
         yield
 
 
-def _bootstrap(mirror: str, target: Path) -> None:
+def _bootstrap(mirror: str, target: Path, packages: Sequence[str]) -> None:
     # mmdebstrap forks; in a process namespace of its own the whole family ends with the first.
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    command += ["mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(PACKAGES)}"]
+    command += ["mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(packages)}"]
     command += [f"--aptopt={option}" for option in APT_OPTIONS]
     command += [f"--dpkgopt={option}" for option in DPKG_OPTIONS]
     command += [SUITE, str(target), f"deb {mirror} {SUITE} main"]

@@ -12,11 +12,12 @@ from types import TracebackType
 from typing import Self
 
 from lab import sipmessage
-from lab.dialog import Call, CallResult, Parts
+from lab.answered import Act, CallResult, Line
+from lab.dialog import Call, Parts
 from lab.media import MediaSocket
 from lab.sipmessage import Headers
 
-__all__ = ["CallResult", "SipCaller", "run_at_rate"]
+__all__ = ["CallResult", "Line", "SipCaller", "run_at_rate"]
 
 # Answers to what arrives late are still due for a while after a call's end.
 _LINGER_SECONDS = 2.0
@@ -79,14 +80,16 @@ class SipCaller(asyncio.DatagramProtocol):
         talk: float = 0.2,
         hang_up_after: float | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109 - it ends in a result, not in an exception
+        act: Act | None = None,
     ) -> CallResult:
         """Place one call and follow it to its end.
 
         Text goes out as UTF-8 and bytes as they are, both unchecked. `from_params` stand behind
         the host inside From's brackets; what belongs behind the number goes into `caller`.
         `hang_up_after`: CANCEL so many seconds after the INVITE, unless there was a final
-        response. An answered call talks for `talk` seconds, then hangs up. A call without a final
-        response within `timeout` comes back with status 0.
+        response. An answered call does what `act` says, such as to press keys; then it talks for
+        `talk` seconds, and hangs up. A call without a final response within `timeout` comes back
+        with status 0.
         """
         self._placed += 1
         call_id = f"{self._prefix}-{self._placed}@{self.address}".encode()
@@ -107,7 +110,7 @@ class SipCaller(asyncio.DatagramProtocol):
         call = Call(self._send, self.media, parts)
         self._calls[call_id] = call
         try:
-            return await call.run(talk=talk, hang_up_after=hang_up_after, timeout=timeout)
+            return await call.run(talk=talk, hang_up_after=hang_up_after, timeout=timeout, act=act)
         finally:
             loop = asyncio.get_running_loop()
             loop.call_later(_LINGER_SECONDS, self._calls.pop, call_id, None)

@@ -27,6 +27,10 @@ class Verification(StrEnum):
 class Attestation(msgspec.Struct, frozen=True):
     """Level and verification of a call; `origin` says who said so, `detail` why.
 
+    `signer` is the service provider code (SPC) in the certificate of a verified token. Where our
+    own verifier has looked, `reason` is a word of `failure.Reason` for what did not pass, `code`
+    the SIP response code that RFC 8224 has for it (428: for rules that demand a signature), and
+    `x5u` where the token says that its certificate is.
     A level other than none comes only with a passed verification: what failed claims nothing.
     """
 
@@ -35,6 +39,10 @@ class Attestation(msgspec.Struct, frozen=True):
     origin: str = ""
     detail: str = ""
     origid: str = ""
+    signer: str = ""
+    code: int = 0
+    reason: str = ""
+    x5u: str = ""
 
 
 UNKNOWN = Attestation()

@@ -37,7 +37,8 @@ class CallFilter(NamedTuple):
     """What is asked for; an empty field asks nothing.
 
     Numbers match on their last ten digits, as traceback answers are looked up. `trunk` may hold
-    ``*``. `rule` also finds calls that a rule only noted. `since` is Unix seconds.
+    ``*``. `rule` also finds calls that a rule only noted, and those that ``(score)``, ``(callee)``
+    or ``(emergency)`` decided. `since` is Unix seconds.
     """
 
     caller: str = ""
@@ -47,6 +48,7 @@ class CallFilter(NamedTuple):
     action: str = ""
     id: str = ""
     since: float = 0.0
+    callee: str = ""
 
     def matches(self, record: CallRecord) -> bool:
         """Whether a record is asked for."""
@@ -54,11 +56,16 @@ class CallFilter(NamedTuple):
             (not self.id or record.id == self.id)
             and (not self.action or record.action == self.action)
             and (not self.trunk or fnmatchcase(record.trunk, self.trunk))
-            and (not self.rule or self.rule in (record.rule, *(n.rule for n in record.noted)))
+            and (not self.callee or record.callee == self.callee)
+            and (not self.rule or self._is_rule(record))
             and (not self.since or record.time >= utc_text(self.since))
             and (not self.caller or self._is_caller(record))
             and (not self.called or _same(self.called, (record.called_e164, record.called)))
         )
+
+    def _is_rule(self, record: CallRecord) -> bool:
+        decided = record.rule or f"({record.reason})"
+        return self.rule == decided or any(self.rule == note.rule for note in record.noted)
 
     def _is_caller(self, record: CallRecord) -> bool:
         if self.caller == "anonymous":

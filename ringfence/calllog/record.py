@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ringfence.screening import Screened
-from ringfence.verdict import Noted
+from ringfence.verdict import PLAIN, Action, Also, Noted, Treatment
 
 MAX_RECORD = 65_536
 """Bytes of one record. Asterisk's own arguments stay far below; ARI's JSON need not."""
@@ -26,9 +26,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `caller`, `called` and the headers are as the trunk wrote them, `caller_e164` and
     `called_e164` as rules saw them. `time` is UTC to the millisecond, at the door. `outcome` is
-    the door's word on what became of the verdict: ``applied``, ``hung-up``, ``late``. `headers`
-    holds what the dialplan read besides those that have a field. `cut` says that header fields
-    were left out because the record would have been too large.
+    the door's word on what became of the verdict: ``applied``, ``hung-up``, ``late``, ``failed``,
+    and of a challenge ``passed``, ``failed``, ``hung-up``: then `challenge` says so too, and the
+    verdict stays what the rules said. `headers` holds what the dialplan read besides those that
+    have a field. `cut` says that parts were left out because the record would have been too large.
     """
 
     id: str
@@ -72,8 +73,13 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     prompt: str = ""
     detail: str = ""
+    callee: str = ""
+    score: int = 0
+    treatment: Treatment = PLAIN
+    challenge: str = ""
     matched: tuple[str, ...] = ()
     noted: tuple[Noted, ...] = ()
+    also: tuple[Also, ...] = ()
     ms: float = 0.0
 
 
@@ -119,8 +125,14 @@ def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
         label=verdict.label,
         prompt=verdict.prompt,
         detail=verdict.detail,
+        callee=verdict.callee,
+        score=verdict.score,
+        # an equal one would not be left out
+        treatment=PLAIN if verdict.treatment == PLAIN else verdict.treatment,
+        challenge=challenge_result(verdict.action, outcome),
         matched=verdict.matched,
         noted=verdict.noted,
+        also=verdict.also,
         ms=round(screened.took * 1000, 3),
     )
     if call is None:
@@ -140,6 +152,14 @@ def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
     )
 
 
+CHALLENGE_RESULTS = ("passed", "failed", "hung-up")
+
+
+def challenge_result(action: Action, outcome: str) -> str:
+    """How a challenge went; "" for another verdict, or where it did not come to an end."""
+    return outcome if action is Action.CHALLENGE and outcome in CHALLENGE_RESULTS else ""
+
+
 def encode_record(record: CallRecord) -> bytes:
     """One line of JSON of at most `MAX_RECORD` bytes, without a line break in it."""
     data = _encoder.encode(record)
@@ -151,7 +171,8 @@ def encode_record(record: CallRecord) -> bytes:
         headers={},
         identity=tuple(text[:2_048] for text in record.identity[:4]),
         matched=tuple(text[:256] for text in record.matched[:16]),
-        noted=record.noted[:64],
+        noted=tuple(msgspec.structs.replace(n, why=n.why[:128]) for n in record.noted[:64]),
+        also=record.also[:16],
         cut=True,
     )
     data = _encoder.encode(small)
@@ -177,6 +198,8 @@ def log_line(record: CallRecord, *, mask: bool = False) -> dict[str, object]:
         "reason": record.reason,
         "rule": record.rule,
         "sip": record.sip,
+        "score": record.score,
+        "callee": record.callee,
         "trunk": record.trunk,
         "caller": mask_number(caller) if mask else caller[:64],
         "called": (record.called_e164 or record.called)[:64],

@@ -10,14 +10,15 @@ import click
 import msgspec
 
 from ringfence.calllog.query import CallFilter, CallQuery
-from ringfence.calllog.record import CallRecord
+from ringfence.calllog.record import CallRecord, utc_text
+from ringfence.cli import call_views as views
 from ringfence.cli.invocation import Command, Invocation, print_json
-from ringfence.cli.output import one_line, parse_moment, parse_span, print_details, print_table
+from ringfence.cli.output import one_line, parse_past, print_details, print_table
+from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
+from ringfence.store.history import Change, History
 from ringfence.verdict import Action
 
-COLUMNS = ("time", "caller", "called", "trunk", "att", "verdict", "rule", "sip", "ms", "outcome",
-           "id")  # fmt: skip
 # columns while following, when how wide later lines will be is not known yet
 _WIDTHS = (24, 16, 16, 14, 5, 10, 20, 4, 7, 8, 18)
 
@@ -26,15 +27,18 @@ _WIDTHS = (24, 16, 16, 14, 5, 10, 20, 4, 7, 8, 18)
 @click.option("--caller", default="", metavar="NUMBER", help="On its last ten digits.")
 @click.option("--called", default="", metavar="NUMBER", help="On its last ten digits.")
 @click.option("--trunk", default="", metavar="NAME", help="* allowed.")
-@click.option("--rule", default="", metavar="ID", help="Ended or noted by this rule.")
+@click.option("--rule", default="", metavar="ID", help="Ended or noted by this rule, or '(score)'.")
+@click.option("--callee", default="", metavar="ID", help="The called customer, as `callee` has it.")
 @click.option("--action", type=click.Choice([str(action) for action in Action]), default=None)
 @click.option("--since", metavar="WHEN", help="A span ago (90m, 7d), a date, or a time.")
-@click.option("--id", "call_id", default="", metavar="ID", help="One call, with all its facts.")
+@click.option("--id", "call_id", default="", metavar="ID", help="One call: the whole trail.")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True)
 @click.option("--follow", "-f", is_flag=True, help="Go on with calls as they come.")
 @click.pass_obj
 def command(invocation: Invocation, /, call_id: str, limit: int, follow: bool, **asked: Any) -> int:
     """What was screened, and how it ended: the newest calls last.
+
+    With --id why it ended so, by which rules, who added them, and how to undo it.
 
     \b
     Example:
@@ -47,21 +51,13 @@ def command(invocation: Invocation, /, call_id: str, limit: int, follow: bool, *
         rule=asked["rule"],
         action=asked["action"] or "",
         id=call_id,
-        since=_since(asked["since"]),
+        callee=asked["callee"],
+        since=parse_past(asked["since"], datetime.now(UTC)).timestamp() if asked["since"] else 0.0,
     )
     try:
         return run(_calls(invocation, wanted, limit, follow=follow))
     except KeyboardInterrupt:
         return 0  # how following ends
-
-
-def _since(text: str | None) -> float:
-    if not text:
-        return 0.0
-    now = datetime.now(UTC)
-    if text[-1:].lower() in "mhdw" and text[:-1].isdigit():
-        return (now - parse_span(text)).timestamp()
-    return parse_moment(text, now).timestamp()
 
 
 async def _calls(invocation: Invocation, wanted: CallFilter, limit: int, *, follow: bool) -> int:
@@ -73,18 +69,42 @@ async def _calls(invocation: Invocation, wanted: CallFilter, limit: int, *, foll
         if follow:
             await _follow(invocation, store, query, wanted, found, end)
             return 0
+        trailed = wanted.id and found and not invocation.json
+        rules = await _behind(store, found[0]) if trailed else {}
     if query.skipped:
         click.echo(f"note: {query.skipped} entries of the stream are no call records", err=True)
     if invocation.json:
         print_json(msgspec.to_builtins(found))
     elif wanted.id and found:
-        print_details(_details(found[0]))
+        print_details(views.trail(found[0], rules, datetime.now(UTC)))
     elif found:
-        print_table(COLUMNS, map(_row, found))
+        print_table(views.COLUMNS, map(views.row, found))
     else:
         asked = wanted != CallFilter() or not limit
         click.echo("no such calls" if asked else "no calls yet", err=True)
     return 0 if found else 1
+
+
+async def _behind(store: Store, record: CallRecord) -> dict[str, views.Behind]:
+    """The rules that had to do with a call, as they are now and as they were then."""
+    names = views.concerned(record)
+    if not names:
+        return {}
+    history = History(store.redis, store.keys)
+    first, last = dict[str, Change](), dict[str, Change]()
+    async for change in history.changes("rule", names):
+        if utc_text(change.at) <= record.time:
+            break
+        first[change.name] = change
+        last.setdefault(change.name, change)
+    return {
+        name: views.Behind(
+            read_rule(name, text) if text is not None else None,
+            last.get(name),
+            read_rule(name, first[name].before or b"") if name in first else None,
+        )
+        for name, text in (await history.now("rule", names)).items()
+    }
 
 
 async def _follow(
@@ -92,13 +112,13 @@ async def _follow(
     found: list[CallRecord], end: str,
 ) -> None:  # fmt: skip
     if not invocation.json:
-        click.echo(_line(COLUMNS))
+        click.echo(_line(views.COLUMNS))
     async for record in _chained(found, query.follow(wanted, after=end)):
         if invocation.json:
             # a line each, as there is no end
             print_json(msgspec.to_builtins(record))
         else:
-            click.echo(_line(_row(record)))
+            click.echo(_line(views.row(record)))
 
 
 async def _chained(
@@ -114,36 +134,3 @@ def _line(cells: tuple[str, ...]) -> str:
     return " ".join(
         one_line(cell).ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)
     ).rstrip()
-
-
-def _row(record: CallRecord) -> tuple[str, ...]:
-    noted = ", ".join(f"({note.rule})" for note in record.noted)
-    return (
-        record.time,
-        record.caller_e164 or ("anonymous" if record.anonymous else record.caller[:24]),
-        record.called_e164 or record.called[:24],
-        record.trunk,
-        record.attestation,
-        record.action,
-        record.rule or noted or record.reason,
-        str(record.sip or ""),
-        f"{record.ms:.3f}",
-        record.outcome,
-        record.id,
-    )
-
-
-def _details(record: CallRecord) -> list[tuple[str, str]]:
-    facts = []
-    for name, value in msgspec.to_builtins(record).items():
-        if isinstance(value, dict):
-            facts += [(f"{name}.{key}", str(each)) for key, each in value.items()]
-        elif name == "noted":
-            facts.append((name, ", ".join(f"{each['rule']}" for each in value)))
-        elif isinstance(value, list | tuple):
-            facts.append((name, ", ".join(map(str, value))))
-        else:
-            facts.append((name, str(value)))
-    if record.rule:
-        facts.append(("see", f"ringfence rule show {record.rule}"))
-    return facts

@@ -1,45 +1,36 @@
-"""`ringfence check`: what would happen to a call and why, by the rules as they are in Redis."""
+"""`ringfence check`: what would happen to a call and why, by what is in Redis at the moment."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
 
 from ringfence.attestation import Attestation, Level, Verification
-from ringfence.call import Call, CallAttempt
+from ringfence.call import CallAttempt
 from ringfence.cli.assertion import asserted
+from ringfence.cli.check_view import Answer, document, print_answer
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.membership import find_in_list
-from ringfence.cli.output import moment, one_line, parse_moment, print_details, print_table
+from ringfence.cli.output import parse_moment
 from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
+from ringfence.cli.stored import stored_callees
+from ringfence.config import Settings
 from ringfence.lists import NumberList
-from ringfence.rules import Step, compile_rules, evaluate, explain
+from ringfence.rules import compile_rules, demands, evaluate, explain
+from ringfence.rules.callee_book import compile_callees
 from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
+from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import call_of
+from ringfence.store.counters import Peek
 from ringfence.trunk import DEFAULT_TRUNK, decode_trunk
-from ringfence.verdict import Verdict
 from ringfence.world import World
 
-SHORT = 40
-"""With more rules than this only those are shown that have something to do with the call."""
-
-
-class Answer(NamedTuple):
-    """The verdict with all that led to it; `called` is what was asked for, as it was written.
-
-    `at` is when the call would come, in Unix seconds.
-    """
-
-    call: Call
-    at: float
-    called: str
-    verdict: Verdict
-    steps: list[Step]
-    notes: list[str]
+ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST})
+"""Lists that count without a rule that names them."""
 
 
 @click.command("check", cls=Command)
@@ -60,6 +51,7 @@ class Answer(NamedTuple):
 def command(invocation: Invocation, /, everything: bool, at: str | None, **facts: Any) -> None:
     """What would happen to this call, and why, rule by rule. Nothing is placed or recorded.
 
+    Before the rules come the emergency guard, then what the called customer allows or blocks.
     Without --attestation the call is unsigned; a level means that its signature held.
     With --at it comes at another time: schedules, and rules and entries as they will be in force.
 
@@ -76,15 +68,13 @@ def command(invocation: Invocation, /, everything: bool, at: str | None, **facts
 
     async def work() -> Answer:
         async with open_store(invocation.settings) as store:
-            return await _answer(
-                store, attempt, attestation, when, monitor=invocation.settings.screening.monitor
-            )
+            return await _answer(store, attempt, attestation, when, invocation.settings)
 
     answer = run(work())
     if invocation.json:
-        print_json(_document(answer))
+        print_json(document(answer))
     else:
-        _print(answer, everything=everything)
+        print_answer(answer, everything=everything)
 
 
 def _attempt(facts: dict[str, Any]) -> CallAttempt:
@@ -120,19 +110,27 @@ async def _answer(
     attempt: CallAttempt,
     attestation: Attestation | None,
     now: float,
-    *,
-    monitor: bool,
+    settings: Settings,
 ) -> Answer:
     notes: list[str] = []
     world = await _world(store, attempt, now, notes)
-    call = call_of(attempt, world.trunks.get(attempt.trunk, DEFAULT_TRUNK))
+    trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
+    call = call_of(attempt, trunk)
     if attestation:
         call = msgspec.structs.replace(call, attestation=attestation)
-    verdict = evaluate(world.rules, call, world.lists, now, monitor=monitor)
-    steps = explain(world.rules, call, world.lists, now, monitor=monitor)
+    choice = world.callees.choice(call, world.lists, now)
+    monitor = settings.screening.monitor
+    thresholds = trunk.score or settings.score.thresholds
+    given: dict[str, Any] = {"monitor": monitor, "choice": choice}
+    asked = demands(world.rules, call, world.lists, now, **given)
+    # As it would be with this call, which is not counted for that.
+    given["counted"] = await Peek(store.redis, store.keys).count(asked, now)
+    given["thresholds"] = thresholds
+    verdict = evaluate(world.rules, call, world.lists, now, **given)
+    steps = explain(world.rules, call, world.lists, now, **given)
     if monitor:
         notes.append("screening.monitor is on: every rule only notes")
-    return Answer(call, now, attempt.called, verdict, steps, notes)
+    return Answer(call, now, attempt.called, choice, verdict, steps, notes)
 
 
 async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str]) -> World:
@@ -146,71 +144,19 @@ async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str
         except ValueError as error:
             notes.append(f"trunk {attempt.trunk} is refused, the defaults are taken: {error}")
     call = call_of(attempt, trunks.get(attempt.trunk, DEFAULT_TRUNK))
+    found = await stored_callees(store)
+    notes += [f"{reason}: left out" for reason in found.refused.values()]
+    callees = compile_callees(found.good)
+    owner = callees.owner(call.called)
+    named = book.list_names | (owner.list_names if owner else frozenset())
     lists = {}
-    for name in sorted(book.list_names | {EMERGENCY_LIST, PUBLIC_SAFETY_LIST}):
+    for name in sorted(named | ALWAYS_ASKED):
         # only what this call meets is fetched: a list may have millions of entries
         numbers = lists[name] = NumberList(name)
         for number in (call.caller, call.called):
-            if found := await find_in_list(store, name, number, now):
-                numbers.add(found.entry, found.expires)
-        if name in book.list_names and not len(numbers) and not await store.reader.list_size(name):
-            notes.append(f"there is no list {name}, which a rule names")
-    return World(book, lists, trunks)
-
-
-def _print(answer: Answer, *, everything: bool) -> None:
-    call, verdict = answer.call, answer.verdict
-    attestation = call.attestation
-    signed = str(attestation.level)
-    if attestation.verification is not Verification.NONE:
-        signed += f", verification {attestation.verification}"
-    if attestation.detail:
-        signed += f" ({attestation.detail})"
-    print_details([
-        ("verdict", str(verdict.action)),
-        ("SIP", str(verdict.sip or "")),
-        ("prompt", verdict.prompt),
-        ("label", verdict.label),
-        ("reason", str(verdict.reason)),
-        ("rule", verdict.rule),
-        ("because", ", ".join(verdict.matched)),
-        ("caller", call.caller.text or "(none)"),
-        ("called", call.called.text if answer.called else "(none)"),
-        ("trunk", call.trunk),
-        ("provider", call.provider),
-        ("user agent", call.user_agent),
-        ("attestation", signed),
-        ("at", moment(answer.at)),
-    ])  # fmt: skip
-    for note in answer.notes:
-        click.echo(f"note: {one_line(note)}", err=True)
-    steps = answer.steps
-    if len(steps) > SHORT and not everything:
-        steps = [step for step in steps if step.outcome in ("matched", "noted")]
-    if answer.steps:
-        click.echo()
-        print_table(
-            ("rule", "action", "outcome", "why"),
-            ((s.rule, s.action, s.outcome, s.why) for s in steps),
-        )
-    if len(steps) < len(answer.steps):
-        click.echo(f"{len(answer.steps) - len(steps)} more rules; --all shows them", err=True)
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    return {
-        "verdict": msgspec.to_builtins(answer.verdict),
-        "call": {
-            "caller": answer.call.caller.text,
-            "called": answer.call.called.text,
-            "caller_name": answer.call.caller_name,
-            "user_agent": answer.call.user_agent,
-            "trunk": answer.call.trunk,
-            "provider": answer.call.provider,
-            "source_ip": answer.call.source_ip,
-            "attestation": msgspec.to_builtins(answer.call.attestation),
-            "at": answer.at,
-        },
-        "steps": msgspec.to_builtins(answer.steps),
-        "notes": answer.notes,
-    }
+            if there := await find_in_list(store, name, number, now):
+                numbers.add(there.entry, there.expires)
+        if name in named and not len(numbers) and not await store.reader.list_size(name):
+            who = "a rule" if name in book.list_names else f"callee {owner.id}" if owner else ""
+            notes.append(f"there is no list {name}, which {who} names")
+    return World(book, lists, trunks, callees)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ringfence.cli.export_file import Exported, rule_document, trunk_document
+from ringfence.cli.export_file import Exported, callee_document, rule_document, trunk_document
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.session import Store
-from ringfence.cli.stored import Fields, stored_list, stored_rules, stored_trunks
+from ringfence.cli.stored import (
+    Fields,
+    stored_callees,
+    stored_list,
+    stored_rules,
+    stored_trunks,
+)
 from ringfence.rules import Rule, encode_rule
-from ringfence.store.writer import FieldChange
+from ringfence.rules.callees import Callee, encode_callee
+from ringfence.store.writer import FieldChange, Kind
 from ringfence.trunk import encode_trunk
 
 Document = dict[str, Any]
 
 
 class Changed(NamedTuple):
-    """One rule or trunk: None where there is none before or after; `refused` says why what stands
-    in Redis cannot be read."""
+    """One rule, trunk or callee: None where there is none before or after; `refused` says why what
+    stands in Redis cannot be read."""
 
     name: str
     before: Document | None
@@ -37,7 +44,7 @@ class Changed(NamedTuple):
 
 
 class FieldsDifference(NamedTuple):
-    """The difference in rules, or that in trunks. `kept`: in Redis only, and left there."""
+    """The difference in rules, in trunks or in callees. `kept`: in Redis only, and left there."""
 
     changes: list[Changed]
     same: int
@@ -68,21 +75,27 @@ class Difference(NamedTuple):
 
     rules: FieldsDifference | None
     trunks: FieldsDifference | None
+    callees: FieldsDifference | None
     lists: list[ListDifference] | None
     gone: dict[str, int]
     lists_kept: int
 
     @property
+    def hashes(self) -> dict[str, FieldsDifference]:
+        """The sections that are hashes, as far as they are looked at."""
+        parts = {"rules": self.rules, "trunks": self.trunks, "callees": self.callees}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
     def is_empty(self) -> bool:
         """Nothing would change."""
-        hashes = (each.changes for each in (self.rules, self.trunks) if each)
+        hashes = (each.changes for each in self.hashes.values())
         return not (any(hashes) or self.gone or any(each.size for each in self.lists or ()))
 
     @property
     def fields(self) -> list[FieldChange]:
-        """What is to be written to the rules and trunks."""
-        parts = [each for each in (self.trunks, self.rules) if each]
-        return [changed.write for each in parts for changed in each.changes]
+        """What is to be written to the rules, trunks and callees."""
+        return [changed.write for each in self.hashes.values() for changed in each.changes]
 
 
 async def compare(
@@ -95,26 +108,30 @@ async def compare(
 ) -> Difference:
     """What `wanted` would change. `sign` puts into a rule that changes who changes it.
 
-    Without `prune` nothing goes, neither rules nor trunks, lists or entries of them.
+    Without `prune` nothing goes, neither rules nor trunks, callees, lists or entries of them.
     """
-    rules = trunks = None
+    rules = trunks = callees = None
     if wanted.rules is not None:
         found = await stored_rules(store)
         rules = _hash("rule", found, wanted.rules, _rule(found, sign), _shown_rule, prune=prune)
     if wanted.trunks is not None:
         found = await stored_trunks(store)
         trunks = _hash("trunk", found, wanted.trunks, encode_trunk, trunk_document, prune=prune)
+    if wanted.callees is not None:
+        found = await stored_callees(store)
+        show = _shown_callee
+        callees = _hash("callee", found, wanted.callees, encode_callee, show, prune=prune)
     if wanted.lists is None:
-        return Difference(rules, trunks, None, {}, 0)
+        return Difference(rules, trunks, callees, None, {}, 0)
     lists = [
         await _list(store, name, contents, now, prune=prune)
         for name, contents in sorted(wanted.lists.items())
     ]
     others = [n for n in await store.reader.list_names() if n not in wanted.lists]
     if not prune:
-        return Difference(rules, trunks, lists, {}, len(others))
+        return Difference(rules, trunks, callees, lists, {}, len(others))
     gone = {name: await store.reader.list_size(name) for name in others}
-    return Difference(rules, trunks, lists, gone, 0)
+    return Difference(rules, trunks, callees, lists, gone, 0)
 
 
 def _shown_rule(rule: Rule) -> Document:
@@ -123,6 +140,14 @@ def _shown_rule(rule: Rule) -> Document:
     for name, value in document.get("when", {}).items():
         document["when"][name] = [value] if isinstance(value, str) else value
     return document
+
+
+def _shown_callee(callee: Callee) -> Document:
+    document = callee_document(msgspec.structs.replace(callee, added_by="", added_at=None))
+    return {
+        name: [value] if name in ("numbers", "allow", "block") and isinstance(value, str) else value
+        for name, value in document.items()
+    }
 
 
 def _rule(found: Fields, sign: Callable[[Rule], Rule]) -> Callable[[Rule], bytes]:
@@ -135,7 +160,7 @@ def _rule(found: Fields, sign: Callable[[Rule], Rule]) -> Callable[[Rule], bytes
 
 
 def _hash(
-    kind: Literal["rule", "trunk"],
+    kind: Kind,
     found: Fields,
     wanted: dict[str, Any],
     encode: Callable[[Any], bytes],

@@ -24,9 +24,8 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
 def print_difference(difference: Difference) -> None:
     """The difference as lines on stdout."""
-    for noun, part in (("rules", difference.rules), ("trunks", difference.trunks)):
-        if part is not None:
-            _print_fields(noun, part)
+    for noun, part in difference.hashes.items():
+        _print_fields(noun, part)
     if difference.lists is None:
         return
     for each in difference.lists:
@@ -38,17 +37,16 @@ def print_difference(difference: Difference) -> None:
 
 
 def document_of(difference: Difference) -> dict[str, Any]:
-    """The difference for `--json`: rules and trunks in full, of lists the first entries."""
+    """The difference for `--json`: all but the lists in full, of those the first entries."""
     found: dict[str, Any] = {}
-    for noun, part in (("rules", difference.rules), ("trunks", difference.trunks)):
-        if part is not None:
-            found[noun] = {
-                "added": {c.name: c.after for c in part.changes if _mark(c) == "+"},
-                "changed": {c.name: c.fields for c in part.changes if _mark(c) == "~"},
-                "removed": {c.name: c.before for c in part.changes if _mark(c) == "-"},
-                "same": part.same,
-                "kept": part.kept,
-            }
+    for noun, part in difference.hashes.items():
+        found[noun] = {
+            "added": {c.name: c.after for c in part.changes if _mark(c) == "+"},
+            "changed": {c.name: c.fields for c in part.changes if _mark(c) == "~"},
+            "removed": {c.name: c.before for c in part.changes if _mark(c) == "-"},
+            "same": part.same,
+            "kept": part.kept,
+        }
     if difference.lists is not None:
         found["lists"] = {each.name: _list_document(each) for each in difference.lists}
         found["lists_removed"] = difference.gone
@@ -61,7 +59,7 @@ def _print_fields(noun: str, part: FieldsDifference) -> None:
     click.echo(f"{noun}: {_counts(marks.count('+'), marks.count('~'), marks.count('-'))}, "
                f"{part.same} as they are")  # fmt: skip
     for changed in part.changes:
-        _line(_mark(changed), f"{changed.name}: {_what(changed)}")
+        _line(_mark(changed), f"{changed.name}: {difference_text(changed)}")
     if part.kept:
         click.echo(f" {_kept(part.kept)}")
 
@@ -72,7 +70,8 @@ def _mark(changed: Changed) -> str:
     return "~" if changed.before is not None or changed.refused else "+"
 
 
-def _what(changed: Changed) -> str:
+def difference_text(changed: Changed) -> str:
+    """What is different in one rule, trunk or callee, in one line."""
     if changed.refused and changed.after is not None:
         return f"was refused ({changed.refused}) → {_summary(changed, changed.after)}"
     if changed.before is None or changed.after is None:

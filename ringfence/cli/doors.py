@@ -6,6 +6,7 @@ import errno
 from collections.abc import Sequence
 
 from agi import AgiServer
+from ringfence.challenge import Remember
 from ringfence.config import Address, AriSection, Settings, SettingsRefused
 from ringfence.screening import Screener
 from ringfence.service import Door, MakeDoors, Record, StartFailed
@@ -14,9 +15,13 @@ from ringfence.service import Door, MakeDoors, Record, StartFailed
 class AgiDoor:
     """The FastAGI door as a service runs it."""
 
-    def __init__(self, screener: Screener, record: Record, at: Address, *, shared: bool) -> None:
+    def __init__(
+        self, screener: Screener, record: Record, remember: Remember, at: Address, *, shared: bool
+    ) -> None:
         self._at = at
-        self._server = AgiServer(screener, record, host=at.host, port=at.port, reuse_port=shared)
+        self._server = AgiServer(
+            screener, record, remember=remember, host=at.host, port=at.port, reuse_port=shared
+        )
 
     def __str__(self) -> str:
         return f"agi://{self._at._replace(port=self._server.port)}/screen"
@@ -43,12 +48,12 @@ def why_not_listening(at: Address, error: OSError) -> str:
 def doors_for(settings: Settings, worker: int) -> MakeDoors:
     """The function that makes this worker's doors; worker 0 is the only one."""
 
-    def make(screener: Screener, record: Record) -> Sequence[Door]:
+    def make(screener: Screener, record: Record, remember: Remember) -> Sequence[Door]:
         doors: list[Door] = []
         if at := settings.agi_bind:
-            doors.append(AgiDoor(screener, record, at, shared=worker > 0))
+            doors.append(AgiDoor(screener, record, remember, at, shared=worker > 0))
         if settings.ari.url:
-            doors.append(AriDoor(screener, record, settings.ari, worker))
+            doors.append(AriDoor(screener, record, remember, settings.ari, worker))
         return doors
 
     return make
@@ -58,7 +63,12 @@ class AriDoor:
     """The ARI door as a service runs it."""
 
     def __init__(
-        self, screener: Screener, record: Record, settings: AriSection, worker: int
+        self,
+        screener: Screener,
+        record: Record,
+        remember: Remember,
+        settings: AriSection,
+        worker: int,
     ) -> None:
         # imported where it is wanted: a FastAGI-only start need not wait for aiohttp
         import ari_app
@@ -77,7 +87,7 @@ class AriDoor:
         except ValueError as error:
             raise SettingsRefused(str(error)) from None
         self._name = told.app_name
-        self._door = ari_app.AriDoor(screener, record, told)
+        self._door = ari_app.AriDoor(screener, record, told, remember=remember)
 
     def __str__(self) -> str:
         return f"ari:{self._name}"

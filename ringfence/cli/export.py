@@ -7,11 +7,11 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import click
 
@@ -21,8 +21,19 @@ from ringfence.cli.export_file import SECTIONS
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
-from ringfence.cli.stored import Fields, stored_list, stored_rules, stored_trunks
+from ringfence.cli.stored import (
+    Fields,
+    stored_callees,
+    stored_list,
+    stored_rules,
+    stored_trunks,
+)
 
+HASHES: dict[str, tuple[Callable[[Store], Awaitable[Fields]], Callable[[Any], dict[str, Any]]]] = {
+    "rules": (stored_rules, export_file.rule_document),
+    "trunks": (stored_trunks, export_file.trunk_document),
+    "callees": (stored_callees, export_file.callee_document),
+}
 LINES_AT_ONCE = 1_000
 MOST_NAMED = 5
 
@@ -32,6 +43,7 @@ class Counts(NamedTuple):
 
     rules: int
     trunks: int
+    callees: int
     lists: dict[str, int]
     left_out: list[str]
 
@@ -52,11 +64,11 @@ def parse_only(ctx: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.command("export", cls=Command)
 @click.argument("target", metavar="[FILE|-]", default="-")
 @click.option(
-    "--only", default="", metavar="SECTIONS", callback=parse_only, help="Of rules,trunks,lists."
+    "--only", default="", metavar="SECTIONS", callback=parse_only, help=f"Of {','.join(SECTIONS)}."
 )
 @click.pass_obj
 def command(invocation: Invocation, target: str, only: tuple[str, ...]) -> int:
-    """Write rules, trunks and lists, with their expiries, into one file, or to stdout.
+    """Write rules, trunks, callees and lists, with their expiries, into one file, or to stdout.
 
     The same state gives the same file, one list entry a line, so that two exports can be compared
     with diff. What is refused in Redis is left out and named, with exit code 1.
@@ -82,42 +94,33 @@ def command(invocation: Invocation, target: str, only: tuple[str, ...]) -> int:
             print_json({"file": target, **counts._asdict()})
         else:
             entries = counted(sum(counts.lists.values()), "entry")
+            fields = ((counts.rules, "rule"), (counts.trunks, "trunk"), (counts.callees, "callee"))
+            counted_fields = ", ".join(counted(*each) for each in fields)
             click.echo(
-                f"{target}: {counted(counts.rules, 'rule')}, {counted(counts.trunks, 'trunk')}, "
-                f"{counted(len(counts.lists), 'list')} with {entries}"
+                f"{target}: {counted_fields}, {counted(len(counts.lists), 'list')} with {entries}"
             )
     return 1 if counts.left_out else 0
 
 
 async def _export(store: Store, out: IO[bytes], only: tuple[str, ...]) -> Counts:
     left_out: list[str] = []
-    rules = trunks = 0
+    numbers = dict.fromkeys(HASHES, 0)
     sizes: dict[str, int] = {}
     out.write(export_file.head().encode())
-    if "rules" in only:
-        found = await stored_rules(store)
-        documents = {name: export_file.rule_document(r) for name, r in found.good.items()}
-        rules = _put(out, "rules", documents, found, left_out)
-    if "trunks" in only:
-        found = await stored_trunks(store)
-        documents = {name: export_file.trunk_document(t) for name, t in found.good.items()}
-        trunks = _put(out, "trunks", documents, found, left_out)
+    for name, (stored, document) in HASHES.items():
+        if name in only:
+            found = await stored(store)
+            documents = {id: document(each) for id, each in found.good.items()}
+            out.write(export_file.hash_section(name, documents).encode())
+            left_out += found.refused.values()
+            numbers[name] = len(documents)
     if "lists" in only:
         out.write(b',\n"lists": {')
         for name in await store.reader.list_names():
             sizes[name] = await _put_list(store, out, name, left_out, first=not sizes)
         out.write(b"\n}" if sizes else b"}")
     out.write(export_file.tail().encode())
-    return Counts(rules, trunks, sizes, left_out)
-
-
-def _put(
-    out: IO[bytes], section: str, documents: dict[str, dict[str, object]], found: Fields,
-    left_out: list[str],
-) -> int:  # fmt: skip
-    out.write(export_file.hash_section(section, documents).encode())
-    left_out += found.refused.values()
-    return len(documents)
+    return Counts(**numbers, lists=sizes, left_out=left_out)
 
 
 async def _put_list(

@@ -1,4 +1,4 @@
-"""The file of `ringfence export`: rules, trunks and lists as JSON, made to be read and compared.
+"""The file of `ringfence export`: what admins keep, as JSON that is made to be read and compared.
 
 Owns the format alone: no store, no command. One list entry a line and everything in a fixed order,
 so that `diff` shows what changed and the same state always gives the same bytes.
@@ -10,22 +10,24 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 from ringfence.cli.json_stream import JsonRefused, JsonStream
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.list_file import MOST_SHOWN, BadLine
 from ringfence.lists import LIST_NAME, parse_entry
 from ringfence.rules import Rule, RuleRefused, decode_rule, encode_rule
+from ringfence.rules.callees import Callee, decode_callee, encode_callee
 from ringfence.rules.compile import compile_rule
 from ringfence.trunk import Trunk, decode_trunk, encode_trunk
 
-SECTIONS = ("rules", "trunks", "lists")
+SECTIONS = ("rules", "trunks", "callees", "lists")
 MARK, FORMAT = "ringfence_export", 1
 MAX_WIDTH = 80
 TELL_EVERY = 10_000
 _NO_EXPORT = f'this is no export of Ringfence\'s, which has "{MARK}": {FORMAT} in it'
 
+T = TypeVar("T")
 Tell = Callable[[int], object]
 
 
@@ -34,6 +36,7 @@ class Exported(NamedTuple):
 
     rules: dict[str, Rule] | None
     trunks: dict[str, Trunk] | None
+    callees: dict[str, Callee] | None
     lists: dict[str, ListContents] | None
     bad: int
     shown: list[BadLine]
@@ -53,6 +56,12 @@ def trunk_document(trunk: Trunk) -> dict[str, Any]:
     return document
 
 
+def callee_document(callee: Callee) -> dict[str, Any]:
+    """A callee's choices as the file shows them."""
+    document: dict[str, Any] = json.loads(encode_callee(callee))
+    return document
+
+
 def moment_text(expires: float) -> str:
     """An expiry as the file has it, in UTC."""
     return datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
@@ -69,7 +78,7 @@ def tail() -> str:
 
 
 def hash_section(name: str, documents: Mapping[str, dict[str, Any]]) -> str:
-    """The section of rules, or that of trunks."""
+    """The section of rules, of trunks, or of callees."""
     return f',\n"{name}": {_rendered(dict(documents), "")}'
 
 
@@ -116,6 +125,7 @@ class _Reading:
         self._tell = tell
         self._rules: dict[str, Rule] = {}
         self._trunks: dict[str, Trunk] = {}
+        self._callees: dict[str, Callee] = {}
         self._lists: dict[str, ListContents] = {}
         self._bad = 0
         self._shown: list[BadLine] = []
@@ -138,6 +148,7 @@ class _Reading:
         return Exported(
             self._rules if "rules" in wanted else None,
             self._trunks if "trunks" in wanted else None,
+            self._callees if "callees" in wanted else None,
             self._lists if "lists" in wanted else None,
             self._bad,
             self._shown,
@@ -154,6 +165,8 @@ class _Reading:
             self._fields(self._rule)
         elif name == "trunks":
             self._fields(self._trunk)
+        elif name == "callees":
+            self._fields(self._callee)
         elif name == "lists":
             for list_name in self._stream.names():
                 self._list(list_name)
@@ -179,12 +192,20 @@ class _Reading:
         self._rules[rule_id] = rule
 
     def _trunk(self, name: str, text: str) -> None:
-        if name in self._trunks:
-            raise ValueError(f"trunk {name} is there twice: keep one")
+        self._keep("trunk", self._trunks, name, text, decode_trunk)
+
+    def _callee(self, callee_id: str, text: str) -> None:
+        self._keep("callee", self._callees, callee_id, text, decode_callee)
+
+    def _keep(
+        self, kind: str, into: dict[str, T], name: str, text: str, decode: Callable[[str, str], T]
+    ) -> None:
+        if name in into:
+            raise ValueError(f"{kind} {name} is there twice: keep one")
         try:
-            self._trunks[name] = decode_trunk(name, text)
+            into[name] = decode(name, text)
         except ValueError as error:
-            raise ValueError(f"trunk {name[:80]}: {error}") from None
+            raise ValueError(f"{kind} {name[:80]}: {error}") from None
 
     def _list(self, name: str) -> None:
         if not LIST_NAME.fullmatch(name):

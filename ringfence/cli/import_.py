@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO
 
 import click
@@ -23,9 +25,10 @@ from ringfence.cli.list_contents import ListContents
 from ringfence.cli.output import one_line
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
-from ringfence.cli.session import Store, open_store, run, who
+from ringfence.cli.session import Store, open_store, run
+from ringfence.cli.signature import signed
 from ringfence.rules import Rule
-from ringfence.store.writer import BATCH
+from ringfence.store.writer import BATCH, Origin
 
 LONG_FILE = 1_000_000
 
@@ -35,16 +38,21 @@ LONG_FILE = 1_000_000
 @click.option("--dry-run", is_flag=True, help="Only show the difference.")
 @click.option("--prune", is_flag=True, help="Remove what the file has not: then Redis is like it.")
 @click.option(
-    "--only", default="", metavar="SECTIONS", callback=parse_only, help="Of rules,trunks,lists."
+    "--only",
+    default="",
+    metavar="SECTIONS",
+    callback=parse_only,
+    help=f"Of {','.join(SECTIONS)}.",
 )
+@signed
 @click.pass_obj
 def command(
     invocation: Invocation, source: str, dry_run: bool, prune: bool, only: tuple[str, ...]
 ) -> None:
-    """Put the rules, trunks and lists of an export into Redis, and show what changes.
+    """Put the rules, trunks, callees and lists of an export into Redis, and show what changes.
 
     The file is checked as a whole before anything is written. A section that it has not is left
-    alone. Rules and trunks change in one step.
+    alone. Rules, trunks and callees change in one step.
 
     \b
     Example:
@@ -54,8 +62,10 @@ def command(
     async def work() -> Difference:
         with list_file.opened(source) as file:
             wanted = read_checked(file, source, only)
-        async with open_store(invocation.settings) as store:
-            difference = await compare(store, wanted, time.time(), prune=prune, sign=_signed)
+        signature = invocation.signature
+        async with open_store(invocation.settings, signature) as store:
+            sign = partial(_signed, signature.who)
+            difference = await compare(store, wanted, time.time(), prune=prune, sign=sign)
             if not invocation.json:
                 print_difference(difference)
             if not dry_run and not difference.is_empty:
@@ -92,9 +102,9 @@ def read_checked(file: IO[bytes], source: str, only: Iterable[str] = SECTIONS) -
     return found
 
 
-def _signed(rule: Rule) -> Rule:
+def _signed(who: str, rule: Rule) -> Rule:
     now = datetime.now(UTC).replace(microsecond=0)
-    return msgspec.structs.replace(rule, added_by=who()[:200], added_at=now)
+    return msgspec.structs.replace(rule, added_by=who[:200], added_at=now)
 
 
 async def _write(store: Store, difference: Difference) -> None:
@@ -123,16 +133,16 @@ async def _swap(store: Store, name: str, whole: ListContents) -> None:
 
 async def _add(store: Store, each: ListDifference) -> None:
     by_expiry: dict[float, list[str]] = defaultdict(list)
-    done = 0
+    done, origin = 0, Origin(change=secrets.token_hex(4))
     with progress(f"list {each.name}", len(each.new) + len(each.other)) as tell:
         for text, until in _to_add(each):
             by_expiry[until].append(text)
             if len(by_expiry[until]) >= BATCH:
-                await _add_until(store, each.name, by_expiry.pop(until), until)
+                await _add_until(store, each.name, by_expiry.pop(until), until, origin)
                 done += BATCH
                 tell(done)
         for until, texts in by_expiry.items():
-            await _add_until(store, each.name, texts, until)
+            await _add_until(store, each.name, texts, until, origin)
             done += len(texts)
             tell(done)
 
@@ -143,8 +153,10 @@ def _to_add(each: ListDifference) -> Iterable[tuple[str, float]]:
         yield text, until
 
 
-async def _add_until(store: Store, name: str, texts: list[str], until: float) -> None:
+async def _add_until(
+    store: Store, name: str, texts: list[str], until: float, origin: Origin
+) -> None:
     if until == float("inf"):
-        await store.writer.add_to_list(name, texts)
+        await store.writer.add_to_list(name, texts, origin=origin)
     elif until > time.time() + 1:  # what runs out while it is written need not be written
-        await store.writer.add_to_list(name, texts, until)
+        await store.writer.add_to_list(name, texts, until, origin=origin)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ringfence.cli.signature import Signature, account
 from ringfence.config import Settings, load_settings
 
 
@@ -17,6 +18,8 @@ class Invocation:
     def __init__(self) -> None:
         self.config: Path | None = None
         self.json = False
+        self.who = ""
+        self.why = ""
         self._settings: Settings | None = None
 
     @property
@@ -25,6 +28,11 @@ class Invocation:
         if self._settings is None:
             self._settings = load_settings(self.config)
         return self._settings
+
+    @property
+    def signature(self) -> Signature:
+        """Who runs this, and why."""
+        return Signature(self.who or account(), self.why)
 
 
 class Command(click.Command):

@@ -10,17 +10,25 @@ from datetime import UTC, datetime
 
 import click
 
+from ringfence.cli.history import history_command
 from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.list_import import import_
-from ringfence.cli.membership import find_in_list
+from ringfence.cli.list_sources import command as sources_command
+from ringfence.cli.list_sources import source_document, source_line
+from ringfence.cli.membership import find_in_list, who_brought
 from ringfence.cli.output import moment, parse_moment, print_details, print_table
+from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_flags import as_entry
 from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
+from ringfence.cli.signature import signed
 from ringfence.numbers import normalise
 from ringfence.rules.compile import compile_rules
-from ringfence.store.writer import Counted
+from ringfence.store.bringing import Bringer, Few
+from ringfence.store.list_changes import Done
+from ringfence.store.sources import Sources
+from ringfence.store.taking_out import Taker
 
 SORT_MOST = 100_000
 _NAME = click.argument("name", metavar="NAME")
@@ -33,6 +41,8 @@ def command() -> None:
 
 
 command.add_command(import_)
+command.add_command(history_command("list", "scammers"))
+command.add_command(sources_command)
 
 
 @command.command("add")
@@ -40,6 +50,7 @@ command.add_command(import_)
 @_NUMBERS
 @click.option("--for", "span", metavar="SPAN", help="Only for so long: 90m, 12h, 7d, 2w.")
 @click.option("--until", metavar="WHEN", help="Only until 2027-01-31, or a time with its zone.")
+@signed
 @click.pass_obj
 def add(
     invocation: Invocation, name: str, numbers: tuple[str, ...], span: str | None, until: str | None
@@ -52,53 +63,79 @@ def add(
     """
     if span and until:
         raise click.UsageError("--for or --until, not both")
-    expires = None
+    expires, now = math.inf, datetime.now(UTC)
     if text := span or until:
-        expires = parse_moment(text, datetime.now(UTC)).timestamp()
+        expires = parse_moment(text, now).timestamp()
+        if expires <= now.timestamp():
+            raise Refused("the expiry lies in the past: give a time to come")
 
-    async def work() -> Counted:
-        async with open_store(invocation.settings) as store:
-            return await store.writer.add_to_list(name, map(as_entry, numbers), expires)
+    async def work() -> Done:
+        wanted = Few(map(as_entry, numbers), expires)
+        async with open_store(invocation.settings, invocation.signature) as store:
+            return await Bringer(_sources(store, invocation)).bring(name, wanted)
 
+    running_out = expires < math.inf
     done = run(work())
     if invocation.json:
-        print_json({"list": name, "changed": done.changed, "size": done.size, "expires": expires})
+        print_json({
+            "list": name, "changed": done.changed, "size": done.size,
+            "expires": expires if running_out else None,
+        })  # fmt: skip
     else:
-        until_text = f" until {moment(expires)}" if expires else ""
+        until_text = f" until {moment(expires)}" if running_out else ""
         click.echo(f"list {name}: {done.changed} new{until_text}, {done.size} in all")
 
 
 @command.command("remove")
 @_NAME
 @click.argument("numbers", metavar="[NUMBER...]", nargs=-1)
+@click.option("--source", metavar="SOURCE", help="What this source brought, and nobody else.")
 @click.option("--all", "everything", is_flag=True, help="The list itself, with all numbers.")
+@signed
 @click.pass_obj
-def remove(invocation: Invocation, name: str, numbers: tuple[str, ...], everything: bool) -> int:
-    """Take numbers out, or remove a whole list.
+def remove(
+    invocation: Invocation,
+    name: str,
+    numbers: tuple[str, ...],
+    source: str | None,
+    everything: bool,
+) -> int:
+    """Take numbers out, or all that a source brought, or remove a whole list.
+
+    What another source brought too stays, and what was there without one. A removal by source
+    that was cut off is run again and goes on.
 
     \b
-    Example:
+    Examples:
       ringfence list remove scammers +12025550123
+      ringfence list remove scammers --source ftc
     """
-    if everything == bool(numbers):
-        raise click.UsageError("name the numbers to take out, or --all to remove the list")
+    if sum((everything, bool(numbers), bool(source))) != 1:
+        raise click.UsageError(
+            "name the numbers to take out, a --source, or --all to remove the list"
+        )
 
-    async def work() -> Counted:
-        async with open_store(invocation.settings) as store:
+    async def work() -> Done:
+        async with open_store(invocation.settings, invocation.signature) as store:
+            taker = Taker(_sources(store, invocation), progress)
             if everything:
-                return await store.writer.remove_list(name)
-            return await store.writer.remove_from_list(name, map(as_entry, numbers))
+                return await taker.take_all(name)
+            if source:
+                return await taker.remove_source(name, source)
+            return await taker.take_out(name, map(as_entry, numbers))
 
     done = run(work())
     if invocation.json:
-        print_json({"list": name, "removed": done.changed, "size": done.size})
-    elif done.changed:
+        print_json({
+            "list": name, "source": source, "removed": done.changed, "size": done.size,
+        })  # fmt: skip
+    elif done.changed or source:
         click.echo(f"list {name}: {done.changed} removed, {done.size} left")
     elif not done.size:
         click.echo(f"ringfence: no list {name}: `ringfence list names` shows them", err=True)
     else:
         click.echo(f"ringfence: nothing of that is in list {name}", err=True)
-    return 0 if done.changed else 1
+    return 0 if done.changed or source else 1
 
 
 @command.command("show")
@@ -122,11 +159,13 @@ async def _membership(invocation: Invocation, name: str, text: str) -> int:
         found = await find_in_list(store, name, number, time.time())
         if not found and not await store.reader.list_size(name):
             raise Refused(f"no list {name}: `ringfence list names` shows them")
+        brought = await who_brought(store, name, found.entry.text) if found else {}
     if invocation.json:
         print_json({
             "list": name, "number": number.text, "found": bool(found),
             "entry": found.entry.text if found else None,
             "expires": found.expires if found and found.expires < math.inf else None,
+            "sources": [source_document(each, of) for each, of in brought.items()],
         })  # fmt: skip
     elif found:
         print_details([
@@ -134,6 +173,7 @@ async def _membership(invocation: Invocation, name: str, text: str) -> int:
             ("in list", name),
             ("by entry", found.entry.text),
             ("until", _until(found.expires, time.time())),
+            *(("source", source_line(each, of)) for each, of in brought.items()),
             ("undo", f"ringfence list remove {name} '{found.entry.text}'"),
         ])  # fmt: skip
     else:
@@ -181,27 +221,42 @@ async def _some(
 @command.command("names")
 @click.pass_obj
 def names(invocation: Invocation) -> None:
-    """All lists with their size and the rules that name them.
+    """All lists with their size, the number of their sources, and the rules that name them.
 
     \b
     Example:
       ringfence list names
     """
 
-    async def work() -> list[tuple[str, int, list[str]]]:
+    async def work() -> list[tuple[str, int, int, list[str]]]:
         async with open_store(invocation.settings) as store:
             found = {n: await store.reader.list_size(n) for n in await store.reader.list_names()}
-            users = await _users(store)
-        return [(n, found.get(n, 0), users.get(n, [])) for n in sorted({*found, *users})]
+            users, sources = await _users(store), Sources(store.redis, store.keys)
+            named = {n: len((await sources.outline(n)).named) for n in found}
+        return [
+            (n, found.get(n, 0), named.get(n, 0), users.get(n, []))
+            for n in sorted({*found, *users})
+        ]
 
     lists = run(work())
     if invocation.json:
-        print_json([{"list": n, "size": size, "rules": rules} for n, size, rules in lists])
+        print_json([
+            {"list": n, "size": size, "sources": sources, "rules": rules}
+            for n, size, sources, rules in lists
+        ])  # fmt: skip
     elif not lists:
         click.echo("no lists: ringfence list add NAME NUMBER", err=True)
     else:
-        rows = ((n, str(size) if size else "none", ", ".join(rules)) for n, size, rules in lists)
-        print_table(("list", "entries", "rules"), rows)
+        rows = (
+            (n, str(size) if size else "none", str(sources) if sources else "", ", ".join(rules))
+            for n, size, sources, rules in lists
+        )
+        print_table(("list", "entries", "sources", "rules"), rows)
+
+
+def _sources(store: Store, invocation: Invocation) -> Sources:
+    signature = invocation.signature
+    return Sources(store.redis, store.keys, signature.who, why=signature.why)
 
 
 async def _users(store: Store) -> dict[str, list[str]]:

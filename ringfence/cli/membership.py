@@ -1,19 +1,21 @@
 """Is a number in a list, without reading the list: for `list show NAME NUMBER` and `check`.
 
-A plain or sorted set answers at once for the number and for each prefix of it; only ranges have to
-be looked for.
+A plain or sorted set answers at once for the number and for each prefix of it; ranges are kept
+beside it.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ringfence.cli.progress import progress
 from ringfence.cli.session import Store
 from ringfence.lists import Entry, parse_entry
 from ringfence.numbers import Number
-
-SCAN_COUNT = 10_000
+from ringfence.store.ranges import Ranges
+from ringfence.store.source_records import Source
+from ringfence.store.sources import Sources
 
 
 class Found(NamedTuple):
@@ -41,21 +43,14 @@ async def find_in_list(store: Store, name: str, number: Number, now: float) -> F
         expires = answer if is_sorted else (math.inf if answer else None)
         if expires is not None and expires > now:
             return Found(parse_entry(member), float(expires))
-    return await _find_range(store, key, number, now, is_sorted) if digits else None
+    if not digits:
+        return None
+    found = await Ranges(store.redis, store.keys, progress).find(name, number.key, now)
+    return Found(*found) if found else None
 
 
-async def _find_range(
-    store: Store, key: str, number: Number, now: float, is_sorted: bool
-) -> Found | None:
-    # ranges are few among many numbers: the server leaves those out of its answers
-    scan = store.redis.zscan_iter if is_sorted else store.redis.sscan_iter
-    found: Any
-    async for found in scan(key, match="*-*", count=SCAN_COUNT):
-        member, expires = found if is_sorted else (found, math.inf)
-        try:
-            entry = parse_entry(member.decode(errors="replace"))
-        except ValueError:
-            continue
-        if entry.first <= number.key <= entry.last and expires > now:
-            return Found(entry, float(expires))
-    return None
+async def who_brought(store: Store, name: str, entry: str) -> dict[str, Source]:
+    """The sources that are known to have brought this very entry."""
+    sources = Sources(store.redis, store.keys)
+    of = await sources.of(name)
+    return {source: of[source] for source in await sources.brought_by(name, entry) if source in of}

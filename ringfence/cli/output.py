@@ -102,3 +102,13 @@ def parse_moment(text: str, now: datetime) -> datetime:
             f"{text!r}: write 7d, 2027-01-31 or 2027-01-31T08:00:00Z"
         ) from None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def parse_past(text: str, now: datetime) -> datetime:
+    """A span ago (``7d``), a date (its first moment in UTC), or a time."""
+    if text[-1:].lower() in UNITS and text[:-1].isdigit():
+        try:
+            return now - parse_span(text)
+        except OverflowError:
+            raise click.BadParameter(f"{text!r} is too long ago") from None
+    return parse_moment(text, now)

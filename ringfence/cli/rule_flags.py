@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from ringfence.cli.hit_views import SHOWN
 from ringfence.cli.output import parse_moment
 from ringfence.cli.refusals import Refused
+from ringfence.cli.rule_counting import RATE_FORM, SPREAD_FORM, also_of, rate_of, spread_of
 from ringfence.lists import parse_entry
 from ringfence.numbers import normalise
+from ringfence.repeated import refuse_repeated_names
 from ringfence.rules import MAX_RULE_BYTES, Rule, decode_rule
 from ringfence.verdict import Action, Basis
 
@@ -33,9 +36,12 @@ _CONDITIONS = {
     "source_ip": "Source address or CIDR.",
     "attestation": "A, B, C or none.",
     "verification": "passed, failed or none.",
+    "signer": "Service provider code of who signed; of tokens that Ringfence verified itself.",
     "origid": "Origination id of the attestation.",
     "schedule": "'mon-fri 08:00-17:30 America/New_York'.",
 }
+_RESPOND = ("prompt", "sip", "label", "language", "answer", "repeat", "then", "context",
+            "extension", "tries", "remember")  # fmt: skip
 _DIALLED = re.compile(r"[0-9][0-9 ().-]{6,}")
 
 
@@ -46,9 +52,27 @@ def rule_flags(function: F) -> F:
         for name, text in _CONDITIONS.items()
     ]
     options += [
+        click.option("--rate", metavar="TEXT", help=f"So many calls: {RATE_FORM}."),
+        click.option("--spread", metavar="TEXT", help=f"So many different: {SPREAD_FORM}."),
+        click.option("--score-at-least", type=int, metavar="N",
+                     help="So many points from the rules before it."),
         click.option("--every-call", is_flag=True, help="Yes, this rule has no condition."),
         click.option("--action", type=click.Choice([str(action) for action in Action])),
-        click.option("--prompt", help="Sound that an intercept plays."),
+        click.option("--points", type=int, help="What action score adds; may be below 0."),
+        click.option("--also", multiple=True, metavar="LIST:TIME",
+                     help="Put the caller on a list for a time, such as caught:1h; repeatable."),
+        click.option("--prompt", multiple=True, metavar="SOUND",
+                     help="What an intercept or a challenge plays; repeatable."),
+        click.option("--language", help="In which prompts are played: es, en_GB."),
+        click.option("--answer", is_flag=True, help="Answer before an intercept's prompt."),
+        click.option("--repeat", type=int, help="How often an intercept plays it."),
+        click.option("--then", type=click.Choice(["reject", "continue", "divert"]),
+                     help="What follows an intercept."),
+        click.option("--context", help="Of the dialplan, where a divert goes."),
+        click.option("--extension", help="There; the called number where none is given."),
+        click.option("--tries", type=int, help="How often a challenge is repeated."),
+        click.option("--remember", metavar="SPAN",
+                     help="How long who passed a challenge is not asked again: 24h; 0s: never."),
         click.option("--sip", type=int, help="SIP code instead of the basis's own."),
         click.option("--label", help="What a flag puts in front of the caller name."),
         click.option("--basis", type=click.Choice([str(basis) for basis in Basis])),
@@ -56,7 +80,7 @@ def rule_flags(function: F) -> F:
         click.option("--priority", type=int, help="Lowest first; 100 where none is given."),
         click.option("--expires", metavar="WHEN", help="7d, 2027-01-31 or a time with its zone."),
         click.option("--note", help="Why, for the next admin."),
-    ]
+    ]  # fmt: skip
     for option in reversed(options):
         function = option(function)
     return function
@@ -64,32 +88,60 @@ def rule_flags(function: F) -> F:
 
 def rule_of(rule_id: str, source: str, flags: dict[str, Any], who: str, now: datetime) -> Rule:
     """The rule that a command line describes, by flags or as JSON in a file or on stdin."""
-    given = {name: value for name, value in flags.items() if value not in (None, (), False)}
+    # by identity: 0 is a priority, and equal to False
+    given = {n: v for n, v in flags.items() if v is not None and v is not False and v != ()}
     if source:
         if given:
             raise click.UsageError(
                 f"a rule comes from {source} or from flags, not from both: leave out "
                 f"--{next(iter(given)).replace('_', '-')}"
             )
-        rule = decode_rule(rule_id, _read(source))
+        rule = decode_rule(rule_id, _without_version(_read(source)))
     else:
         rule = decode_rule(rule_id, msgspec.json.encode(_document(rule_id, given, now)))
     return msgspec.structs.replace(rule, added_by=who[:200], added_at=now.replace(microsecond=0))
 
 
+def _without_version(text: bytes) -> bytes:
+    # `show --json` says which version it shows, and its hits; what it shows can be set again
+    try:
+        document = msgspec.json.decode(text)
+        refuse_repeated_names(text)
+    except (ValueError, RecursionError):
+        return text  # and what is wrong with it, the core says
+    if not isinstance(document, dict) or document.pop("version", None) is None:
+        return text
+    for name in SHOWN:
+        document.pop(name, None)
+    return msgspec.json.encode(document)
+
+
 def _document(rule_id: str, given: dict[str, Any], now: datetime) -> dict[str, Any]:
     if "action" not in given:
         raise click.UsageError("--action is missing: one of " + ", ".join(Action))
-    when = {name: [_value(name, v) for v in given[name]] for name in _CONDITIONS if name in given}
+    when: dict[str, Any] = {
+        name: [_value(name, v) for v in given[name]] for name in _CONDITIONS if name in given
+    }
+    if "rate" in given:
+        when["rate"] = rate_of(given["rate"])
+    if "spread" in given:
+        when["spread"] = spread_of(given["spread"])
+    if "score_at_least" in given:
+        when["score"] = {"at_least": given["score_at_least"]}
     if not when and "every_call" not in given:
         raise click.UsageError(
             "no condition: give one such as --caller, or --every-call if every call is meant"
         )
     document: dict[str, Any] = {"id": rule_id, "when": when}
-    for name in ("action", "basis", "mode", "priority", "note"):
+    for name in ("action", "points", "basis", "mode", "priority", "note"):
         if name in given:
             document[name] = given[name]
-    document["respond"] = {n: given[n] for n in ("prompt", "sip", "label") if n in given}
+    if respond := {name: given[name] for name in _RESPOND if name in given}:
+        if len(prompts := respond.get("prompt", ())) == 1:
+            respond["prompt"] = prompts[0]
+        document["respond"] = respond
+    if "also" in given:
+        document["also"] = [also_of(text) for text in given["also"]]
     if "expires" in given:
         expires = parse_moment(given["expires"], now)
         if expires <= now:

@@ -66,7 +66,7 @@ def test_rules(invocation: Invocation, source: str, export: str | None, everythi
             ground.notes.append(
                 "screening.monitor is on and left out here: rules are tried as they are written"
             )
-    failures = try_all(cases, ground.world, now)
+    failures = try_all(cases, ground.world, now, invocation.settings.score.thresholds)
     ground.notes.extend(_unknown(failures, ground))
     if invocation.json:
         print_json(_document(cases, failures, ground))

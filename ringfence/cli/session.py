@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ringfence.cli.refusals import Refused
+from ringfence.cli.signature import Signature, account
 from ringfence.config import LogSection, Settings, SettingsRefused
 from ringfence.logs import set_up_logs
 from ringfence.store.connection import address_of, connect_redis, explain_failure
@@ -36,15 +36,6 @@ class Store(NamedTuple):
     writer: Writer
 
 
-def who() -> str:
-    """The admin at the keyboard, also behind sudo: stands in rules and in the change stream."""
-    name = os.environ.get("SUDO_USER") or os.environ.get("USER")
-    try:
-        return name or getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
-
-
 def run(work: Coroutine[None, None, T]) -> T:
     """Run a command's coroutine; what the store refuses becomes one line."""
     set_up_logs(LogSection(level="error"))
@@ -57,26 +48,36 @@ def run(work: Coroutine[None, None, T]) -> T:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store behind the configured URL; else the embedded one, started where none runs."""
+async def open_store(
+    settings: Settings, signature: Signature | None = None
+) -> AsyncIterator[Store]:
+    """The store behind the configured URL; else the embedded one, started where none runs.
+
+    What is written there is signed with `signature`: commands that write hand it on.
+    """
+    signature = signature or Signature(account())
     if settings.redis.url:
-        async with _connected(settings.redis.url, settings) as store:
+        async with _connected(settings.redis.url, settings, signature) as store:
             yield store
         return
     _check_access(settings.state.path)
-    async with running_valkey(settings.state.path) as url, _connected(url, settings) as store:
+    async with (
+        running_valkey(settings.state.path) as url,
+        _connected(url, settings, signature) as store,
+    ):
         yield store
 
 
 @asynccontextmanager
-async def _connected(url: str, settings: Settings) -> AsyncIterator[Store]:
+async def _connected(url: str, settings: Settings, signature: Signature) -> AsyncIterator[Store]:
     try:
         keys = Keys(settings.redis.prefix)
         redis = connect_redis(url, timeout=COMMAND_SECONDS)
     except ValueError as error:
         raise SettingsRefused(str(error)) from None
     try:
-        yield Store(redis, keys, Reader(redis, keys), Writer(redis, keys, who()))
+        writer = Writer(redis, keys, signature.who, why=signature.why)
+        yield Store(redis, keys, Reader(redis, keys), writer)
     except BrokenPipeError:
         raise  # stdout's, as in `ringfence calls --follow | head`: the client wraps its own
     except (RedisError, ConnectionError) as error:

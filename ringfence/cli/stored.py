@@ -1,5 +1,5 @@
-"""Reads everything from Redis in the form that exports and imports have; what is no rule, no trunk
-or no entry is left out and named. Writes nothing."""
+"""Reads everything from Redis in the form that exports and imports have; what is no rule, trunk,
+callee or entry is left out and named. Writes nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ringfence.cli.list_contents import ListContents
 from ringfence.cli.progress import progress
 from ringfence.cli.session import Store
 from ringfence.rules import Rule, decode_rule
+from ringfence.rules.callees import Callee, decode_callee
 from ringfence.rules.compile import compile_rule
 from ringfence.trunk import Trunk, decode_trunk
 
@@ -33,6 +34,11 @@ async def stored_rules(store: Store) -> Fields:
 async def stored_trunks(store: Store) -> Fields:
     """The trunks' settings in Redis."""
     return _decoded(await store.reader.trunks(), _trunk)
+
+
+async def stored_callees(store: Store) -> Fields:
+    """The callees' choices in Redis."""
+    return _decoded(await store.reader.callees(), _callee)
 
 
 async def stored_list(store: Store, name: str, now: float) -> tuple[ListContents, list[str]]:
@@ -63,6 +69,13 @@ def _trunk(name: str, text: bytes) -> Trunk:
         return decode_trunk(name, text)
     except ValueError as error:
         raise ValueError(f"trunk {name[:80]}: {error}") from None
+
+
+def _callee(callee_id: str, text: bytes) -> Callee:
+    try:
+        return decode_callee(callee_id, text)
+    except ValueError as error:
+        raise ValueError(f"callee {callee_id[:80]}: {error}") from None
 
 
 def _decoded(raw: dict[str, bytes], decode: Callable[[str, bytes], T]) -> Fields:

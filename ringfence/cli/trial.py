@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,18 +11,23 @@ from ringfence.call import Call
 from ringfence.cli.export_file import Exported
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.session import Store
-from ringfence.cli.stored import stored_rules, stored_trunks
+from ringfence.cli.stored import stored_callees, stored_rules, stored_trunks
 from ringfence.cli.verdict_table import Case
 from ringfence.lists import NumberList, parse_entry
-from ringfence.rules import RuleBook, Step, compile_rules, evaluate, explain
+from ringfence.rules import Step, compile_rules, evaluate, explain
+from ringfence.rules.callee_book import compile_callees
 from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
+from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import call_of
+from ringfence.thresholds import NO_THRESHOLDS, Thresholds
 from ringfence.trunk import DEFAULT_TRUNK, Trunk
 from ringfence.verdict import Verdict
 from ringfence.world import World
 
 ASKED_AT_ONCE = 10_000
 SCAN_COUNT = 10_000
+ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST})
+"""Lists that count without a rule that names them."""
 
 
 class Failure(NamedTuple):
@@ -42,13 +47,20 @@ class Ground(NamedTuple):
     notes: list[str]
 
 
-def try_all(cases: Iterable[Case], world: World, now: float) -> list[Failure]:
+def try_all(
+    cases: Iterable[Case], world: World, now: float, thresholds: Thresholds = NO_THRESHOLDS
+) -> list[Failure]:
     """The calls whose verdicts are not those that are expected."""
     failures = []
     for case in cases:
         at = now if case.at is None else case.at
         call = _call(case, world.trunks)
-        verdict = evaluate(world.rules, call, world.lists, at)
+        trunk = world.trunks.get(case.attempt.trunk, DEFAULT_TRUNK)
+        given: dict[str, Any] = {
+            "choice": world.callees.choice(call, world.lists, at),
+            "thresholds": trunk.score or thresholds,
+        }
+        verdict = evaluate(world.rules, call, world.lists, at, **given)
         got = _result(verdict)
         differences = {
             name: (wanted, got[name])
@@ -56,40 +68,47 @@ def try_all(cases: Iterable[Case], world: World, now: float) -> list[Failure]:
             if wanted != got[name]
         }
         if differences:
-            steps = explain(world.rules, call, world.lists, at)
+            steps = explain(world.rules, call, world.lists, at, **given)
             failures.append(Failure(case, call, differences, verdict, steps))
     return failures
 
 
 async def ground_in_redis(store: Store, cases: list[Case]) -> Ground:
-    """Rules and trunks as they are in Redis, and of the lists what these calls can meet."""
+    """All as it is in Redis, but of the lists only what these calls can meet."""
     rules, trunks = await stored_rules(store), await stored_trunks(store)
-    notes = [f"{reason}: left out" for reason in rules.refused.values()]
+    stored = await stored_callees(store)
+    refused = (*rules.refused.values(), *stored.refused.values())
+    notes = [f"{reason}: left out" for reason in refused]
     notes += [f"{reason}: the defaults are taken" for reason in trunks.refused.values()]
-    book = compile_rules(rules.good.values())
+    book, callees = compile_rules(rules.good.values()), compile_callees(stored.good)
+    named = book.list_names | callees.list_names
     asked = sorted(_entries_asked(_call(case, trunks.good) for case in cases))
     lists = {}
-    for name in _list_names(book):
+    for name in sorted(named | ALWAYS_ASKED):
         kind = await store.redis.type(store.keys.list(name))
         if kind in (b"set", b"zset"):
             lists[name] = await _met(store, name, asked, dated=kind == b"zset")
-        elif name in book.list_names:
-            notes.append(f"there is no list {name}, which a rule names")
-    return Ground(World(book, lists, trunks.good), notes)
+        elif name in named:
+            who = "rule" if name in book.list_names else "callee"
+            notes.append(f"there is no list {name}, which a {who} names")
+    return Ground(World(book, lists, trunks.good, callees), notes)
 
 
 def ground_in_file(exported: Exported, cases: list[Case]) -> Ground:
-    """Rules, trunks and lists of an export."""
+    """Rules, trunks, callees and lists of an export."""
     rules, trunks = exported.rules or {}, exported.trunks or {}
     book, contents = compile_rules(rules.values()), exported.lists or {}
+    callees = compile_callees(exported.callees or {})
+    named = book.list_names | callees.list_names
     asked = _entries_asked(_call(case, trunks) for case in cases)
     lists, notes = {}, []
-    for name in _list_names(book):
+    for name in sorted(named | ALWAYS_ASKED):
         if name in contents:
             lists[name] = _met_in(contents[name], name, asked)
-        elif name in book.list_names:
-            notes.append(f"there is no list {name} in the file, which a rule names")
-    return Ground(World(book, lists, trunks), notes)
+        elif name in named:
+            who = "rule" if name in book.list_names else "callee"
+            notes.append(f"there is no list {name} in the file, which a {who} names")
+    return Ground(World(book, lists, trunks, callees), notes)
 
 
 def _call(case: Case, trunks: Mapping[str, Trunk]) -> Call:
@@ -106,12 +125,10 @@ def _result(verdict: Verdict) -> dict[str, str]:
         "sip": str(verdict.sip or ""),
         "label": verdict.label,
         "reason": str(verdict.reason),
+        "callee": verdict.callee,
+        "score": str(verdict.score or ""),
         "noted": " ".join(sorted(note.rule for note in verdict.noted)),
     }
-
-
-def _list_names(book: RuleBook) -> list[str]:
-    return sorted(book.list_names | {EMERGENCY_LIST, PUBLIC_SAFETY_LIST})
 
 
 def _entries_asked(calls: Iterable[Call]) -> set[str]:

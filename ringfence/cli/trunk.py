@@ -7,10 +7,14 @@ from typing import Any
 import click
 import msgspec
 
+from ringfence.cli.history import history_command, undo_command
 from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.output import print_details, print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
+from ringfence.cli.signature import expecting, signed
+from ringfence.store.history import version_of
+from ringfence.store.writer import Stored
 from ringfence.trunk import DEFAULT_TRUNK, Trunk, decode_trunk
 
 _NAME = click.argument("name", metavar="NAME")
@@ -20,6 +24,10 @@ COLUMNS = ("trunk", "country", "attestation", "fail", "provider", "state", "note
 @click.group("trunk", cls=Group)
 def command() -> None:
     """Trunks' settings, by the name of their PJSIP endpoint."""
+
+
+command.add_command(history_command("trunk", "carrier-a"))
+command.add_command(undo_command("trunk", "carrier-a"))
 
 
 @command.command("set")
@@ -45,8 +53,10 @@ def command() -> None:
 )
 @click.option("--provider", help="The provider behind it.")
 @click.option("--note", help="For the next admin.")
+@expecting
+@signed
 @click.pass_obj
-def set_(invocation: Invocation, /, name: str, **flags: Any) -> None:
+def set_(invocation: Invocation, /, name: str, expect: str, **flags: Any) -> None:
     """Change what is given and leave the rest of the trunk's settings as they are.
 
     \b
@@ -59,8 +69,8 @@ def set_(invocation: Invocation, /, name: str, **flags: Any) -> None:
     if given.get("fail") == "default":
         given["fail"] = ""
 
-    async def work() -> str:
-        async with open_store(invocation.settings) as store:
+    async def work() -> Stored:
+        async with open_store(invocation.settings, invocation.signature) as store:
             old = (await store.reader.trunks()).get(name)
             try:
                 trunk = decode_trunk(name, old) if old else DEFAULT_TRUNK
@@ -68,13 +78,14 @@ def set_(invocation: Invocation, /, name: str, **flags: Any) -> None:
                 trunk = DEFAULT_TRUNK  # refused as it is: what is set now takes its place
             trunk = msgspec.structs.replace(trunk, **given)
             # checked by the writer as what it is in Redis: JSON
-            return str(await store.writer.set_trunk(name, msgspec.json.encode(trunk)))
+            seen = expect or (version_of(old) if old else "")
+            return await store.writer.set_trunk(name, msgspec.json.encode(trunk), expect=seen)
 
     done = run(work())
     if invocation.json:
-        print_json({"trunk": name, "result": done})
+        print_json({"trunk": name, "result": str(done.result), "version": done.version})
     else:
-        click.echo(f"trunk {name} {done}")
+        click.echo(f"trunk {name} {done.result}, version {done.version}")
 
 
 @command.command("list")
@@ -128,8 +139,10 @@ def show(invocation: Invocation, name: str) -> None:
 
 @command.command("remove")
 @_NAME
+@expecting
+@signed
 @click.pass_obj
-def remove(invocation: Invocation, name: str) -> None:
+def remove(invocation: Invocation, name: str, expect: str) -> None:
     """Remove a trunk's settings: the defaults hold for it from then on.
 
     \b
@@ -138,8 +151,8 @@ def remove(invocation: Invocation, name: str) -> None:
     """
 
     async def work() -> bool:
-        async with open_store(invocation.settings) as store:
-            return await store.writer.remove_trunk(name)
+        async with open_store(invocation.settings, invocation.signature) as store:
+            return await store.writer.remove_trunk(name, expect=expect)
 
     if not run(work()):
         raise Refused(f"trunk {name} has no settings of its own")
@@ -153,8 +166,8 @@ def _document(name: str, text: bytes) -> dict[str, Any]:
     try:
         trunk = decode_trunk(name, text)
     except ValueError as error:
-        return {"trunk": name, "refused": str(error)}
-    return {"trunk": name, **msgspec.structs.asdict(trunk)}
+        return {"trunk": name, "version": version_of(text), "refused": str(error)}
+    return {"trunk": name, **msgspec.structs.asdict(trunk), "version": version_of(text)}
 
 
 def _row(name: str, text: bytes) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from ringfence.verdict import Action, Reason
 
 FACTS = ("caller", "called", "trunk", "source_ip", "caller_name", "presentation", "attestation",
          "verification", "at")  # fmt: skip
-EXPECTED = ("action", "rule", "sip", "label", "reason", "noted")
+EXPECTED = ("action", "rule", "sip", "label", "reason", "callee", "score", "noted")
 COLUMNS = (*FACTS, *EXPECTED, "note")
 HEADER = "header:"
 """Begins the name of a column that holds a SIP header, such as ``header:User-Agent``."""
@@ -120,6 +120,10 @@ def _expected(name: str, value: str) -> str:
         return _one_of(name, {name: value.lower()}, tuple(Reason))
     if name == "sip" and not re.fullmatch(r"[4-6]\d\d", value, re.ASCII):
         raise ValueError(f"sip {value[:80]!r}: write 400 to 699, or {NONE} for none")
+    if name == "score":
+        if not re.fullmatch(r"-?\d{1,6}", value, re.ASCII):
+            raise ValueError(f"score {value[:80]!r}: write points, or {NONE} for none")
+        return value if int(value) else ""
     if name in ("rule", "noted"):
         for rule_id in value.split() if name == "noted" else (value,):
             if not RULE_ID.fullmatch(rule_id):

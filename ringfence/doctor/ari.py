@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from ringfence.doctor.finding import Findings, fail, ok, warn
+from ringfence.doctor.finding import Findings, fail, ok
 from ringfence.settings import AriSection
 
 PART = "ari"
@@ -38,8 +37,8 @@ class Ari:
         await self._session.close()
 
 
-async def examine_ari(settings: AriSection, prompts: Sequence[str]) -> Findings:
-    """Version, login, application, and whether the prompts of rules exist."""
+async def examine_ari(settings: AriSection) -> Findings:
+    """Version, login, and application."""
     ari = Ari(settings)
     try:
         status, info = await ari.get("/asterisk/info?only=system")
@@ -62,16 +61,6 @@ async def examine_ari(settings: AriSection, prompts: Sequence[str]) -> Findings:
         else:
             yield fail(PART, f"application {settings.app} is not registered: calls sent there are "
                        "let through unscreened", "start `ringfence serve`")  # fmt: skip
-        for prompt in prompts:
-            status, _ = await ari.get(f"/sounds/{quote(prompt, safe='')}")
-            if status == 404:
-                yield warn(
-                    "prompts",
-                    f"{prompt} is not among Asterisk's sounds",
-                    "install it, then `asterisk -rx 'module reload sounds'`; see core show sounds",
-                )
-            elif status == 200:
-                yield ok("prompts", prompt)
     except TimeoutError:
         yield fail(PART, f"{settings.url} does not answer in time", "see whether Asterisk hangs")
     except aiohttp.ClientError as error:

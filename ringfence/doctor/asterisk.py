@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
 
 from ringfence.ami import Ami, AmiFailed
 from ringfence.doctor.dialplan import examine_include, examine_users
 from ringfence.doctor.finding import Finding, Findings, fail, ok, warn
+from ringfence.doctor.named import NamedPlace
+from ringfence.doctor.places import examine_places
 from ringfence.settings import Settings
 
 PART = "asterisk"
@@ -16,8 +19,8 @@ OLDEST = (18,)
 EXACT_CODES = {18: 21, 20: 6, 21: 1}
 _BOTH = (
     "app_exec", "app_playback", "app_stack", "app_verbose", "chan_pjsip", "func_callerid",
-    "func_channel", "func_logic", "func_strings", "func_timeout", "func_uri", "pbx_config",
-    "res_pjsip_header_funcs",
+    "func_channel", "func_dialplan", "func_logic", "func_strings", "func_timeout", "func_uri",
+    "pbx_config", "res_pjsip_header_funcs",
 )  # fmt: skip
 _AGI = ("res_agi",)
 _ARI = (
@@ -28,8 +31,10 @@ _GLOBALS = ("RINGFENCE_DOOR", "RINGFENCE_AGI", "RINGFENCE_APP", "RINGFENCE_DEADL
             "RINGFENCE_FAIL", "RINGFENCE_BROADCAST")  # fmt: skip
 
 
-async def examine_asterisk(settings: Settings) -> Findings:
-    """All that AMI can tell."""
+async def examine_asterisk(
+    settings: Settings, places: Callable[[], Awaitable[Sequence[NamedPlace]]]
+) -> Findings:
+    """All that AMI can tell; `places` gives those that rules divert to."""
     ami_settings = settings.ami
     try:
         async with Ami(
@@ -43,6 +48,8 @@ async def examine_asterisk(settings: Settings) -> Findings:
             for finding in await _dialplan(ami):
                 yield finding
             for finding in examine_globals(values, settings):
+                yield finding
+            async for finding in examine_places(ami, await places()):
                 yield finding
     except AmiFailed as error:
         yield fail("ami", str(error), "see manager.conf and [ami]; ringfence init writes both")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -15,8 +15,12 @@ from ringfence.doctor.agi import examine_agi
 from ringfence.doctor.ari import examine_ari
 from ringfence.doctor.asterisk import examine_asterisk
 from ringfence.doctor.finding import Finding, Findings, State, fail, ok, warn
+from ringfence.doctor.named import NamedPlace, places_of, sounds_of
+from ringfence.doctor.places import unseen_places
 from ringfence.doctor.redis import examine_redis, examine_snapshot
 from ringfence.doctor.rules import RulesFound, examine_rules, read_rules
+from ringfence.doctor.sounds import examine_sounds
+from ringfence.rules import Rule
 from ringfence.settings import Settings
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed, ping, running_valkey
@@ -34,8 +38,9 @@ async def examine(settings: Settings) -> list[Finding]:
         ("settings", _settings(settings)),
         ("redis", _store(settings, rules)),
         ("agi", _agi(settings)),
-        ("ari", _ari(settings, rules)),
-        ("ami", _asterisk(settings)),
+        ("ari", _ari(settings)),
+        ("ami", _asterisk(settings, rules)),
+        ("prompts", _sounds(settings, rules)),
     ]
     answers = await asyncio.gather(*(_bounded(name, part) for name, part in parts))
     return [finding for answer in answers for finding in answer]
@@ -112,18 +117,36 @@ async def _agi(settings: Settings) -> Findings:
         yield await examine_agi(settings.agi_bind)
 
 
-async def _ari(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
+async def _ari(settings: Settings) -> Findings:
     if not settings.ari.url:
         return
-    found = await rules
-    async for finding in examine_ari(settings.ari, found.prompts):
+    async for finding in examine_ari(settings.ari):
         yield finding
 
 
-async def _asterisk(settings: Settings) -> Findings:
-    if not settings.ami.host:
-        yield warn("ami", "ami.host is not set: Asterisk itself is not looked at",
-                   "ringfence init writes an account for it")  # fmt: skip
+async def _asterisk(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
+    async def places() -> list[NamedPlace]:
+        return places_of(await _known(rules))
+
+    if settings.ami.host:
+        async for finding in examine_asterisk(settings, places):
+            yield finding
         return
-    async for finding in examine_asterisk(settings):
+    yield warn("ami", "ami.host is not set: Asterisk itself is not looked at",
+               "ringfence init writes an account for it")  # fmt: skip
+    for finding in unseen_places(await places()):
         yield finding
+
+
+async def _sounds(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
+    async for finding in examine_sounds(settings, sounds_of(await _known(rules))):
+        yield finding
+
+
+async def _known(rules: asyncio.Future[RulesFound]) -> Sequence[Rule]:
+    """The rules, or none where Redis keeps silent: that has a finding of its own."""
+    try:
+        async with asyncio.timeout(SECONDS / 2):
+            return (await asyncio.shield(rules)).good
+    except TimeoutError:
+        return ()

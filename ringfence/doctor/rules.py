@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from ringfence.doctor.finding import Finding, Findings, fail, ok, warn
 from ringfence.rules import Rule, RuleRefused, compile_rules, decode_rule
+from ringfence.rules.callees import CompiledCallee, read_callee
 from ringfence.store.reader import Reader
 from ringfence.trunk import decode_trunk
-from ringfence.verdict import Action
 
 PART = "rules"
 MOST_SHOWN = 10
 
 
 class RulesFound(NamedTuple):
-    """What is in Redis: the good rules, and what is refused with the reason."""
+    """What is in Redis: good rules, what is refused with the reason, good callees."""
 
     good: list[Rule]
     refused: dict[str, str]
-
-    @property
-    def prompts(self) -> list[str]:
-        """The prompts that intercepts play."""
-        return sorted({r.respond.prompt for r in self.good if r.action is Action.INTERCEPT})
+    callees: tuple[CompiledCallee, ...] = ()
 
 
 async def read_rules(reader: Reader) -> RulesFound:
@@ -41,12 +38,20 @@ async def read_rules(reader: Reader) -> RulesFound:
             decode_trunk(name, text)
         except ValueError as error:
             found.refused[f"trunk:{name}"] = str(error)
-    return found
+    callees = []
+    for id, text in (await reader.callees()).items():
+        try:
+            callees.append(read_callee(id, text))
+        except ValueError as error:
+            found.refused[f"callee:{id}"] = str(error)
+    return found._replace(callees=tuple(callees))
 
 
 async def examine_rules(found: RulesFound, reader: Reader) -> Findings:
     """What is refused, and which lists are missing."""
     yield ok(PART, "1 rule" if len(found.good) == 1 else f"{len(found.good)} rules")
+    if found.callees:
+        yield ok("callees", f"{len(found.callees)} with choices of their own")
     for number, (name, reason) in enumerate(sorted(found.refused.items())):
         if number == MOST_SHOWN:
             yield fail(PART, f"{len(found.refused) - MOST_SHOWN} more are refused",
@@ -56,19 +61,33 @@ async def examine_rules(found: RulesFound, reader: Reader) -> Findings:
     names = await reader.list_names()
     sizes = [f"{name} {await reader.list_size(name)}" for name in names[:MOST_SHOWN]]
     yield ok("lists", ", ".join(sizes) or "none")
-    for name in sorted(compile_rules(found.good).list_names - set(names)):
-        users = [rule.id for rule in found.good if name in compile_rules([rule]).list_names]
-        yield warn(
-            "lists",
-            f"there is no list {name}, which rule {', '.join(users[:3])} names",
-            f"ringfence list add {name} NUMBER",
-        )
+    for name, users in sorted(_named(found).items()):
+        if name not in names:
+            yield warn(
+                "lists",
+                f"there is no list {name}, which {', '.join(users[:3])} names",
+                f"ringfence list add {name} NUMBER",
+            )
+
+
+def _named(found: RulesFound) -> dict[str, list[str]]:
+    named: defaultdict[str, list[str]] = defaultdict(list)
+    for rule in found.good:
+        for name in compile_rules([rule]).list_names:
+            named[name].append(f"rule {rule.id}")
+    for callee in found.callees:
+        for name in callee.list_names:
+            named[name].append(f"callee {callee.id}")
+    return named
 
 
 def _refused(name: str, reason: str) -> Finding:
     kind, _, rest = name.partition(":")
     if kind == "trunk" and rest:
         return fail(PART, f"trunk {rest} is refused: {reason}", f"ringfence trunk set {rest} …")
+    if kind == "callee" and rest:
+        todo = f"ringfence callee set {rest} …, or ringfence callee remove {rest}"
+        return fail(PART, f"callee {rest} is refused: {reason}", todo)
     if kind == "list" and rest:
         return warn("lists", f"list {rest}: {reason}", "SREM or ZREM by redis-cli")
     return fail(

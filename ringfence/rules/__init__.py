@@ -6,7 +6,7 @@ can concern it; `evaluate` holds a call against the book, `explain` says rule by
 """
 
 from ringfence.rules.compile import EMPTY_BOOK, RuleBook, compile_rules
-from ringfence.rules.evaluate import evaluate
+from ringfence.rules.evaluate import demands, evaluate
 from ringfence.rules.explain import Step, explain
 from ringfence.rules.model import (
     MAX_RULE_BYTES,
@@ -25,6 +25,7 @@ __all__ = [
     "Step",
     "compile_rules",
     "decode_rule",
+    "demands",
     "encode_rule",
     "evaluate",
     "explain",

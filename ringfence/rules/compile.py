@@ -12,6 +12,11 @@ from ringfence.call import Call
 from ringfence.rules.index import Index
 from ringfence.rules.match import Compiled, Lists, compile_value
 from ringfence.rules.model import Rule, RuleRefused, values_of
+from ringfence.rules.velocity import Counted, Counter, counters_of
+from ringfence.verdict import PLAIN, Also, Treatment
+
+COUNTED = ("rate", "spread", "score")
+"""Fields whose condition is no property of the call alone."""
 
 
 class Field(NamedTuple):
@@ -34,12 +39,17 @@ class Field(NamedTuple):
 
 class CompiledRule(NamedTuple):
     """A rule with its fields ready. `order`, priority and id, is its place among all rules;
-    `expires` is in Unix seconds."""
+    `expires` is in Unix seconds. Besides its fields, `counters` must have come to their numbers and
+    the score to `score_at_least`."""
 
     order: tuple[int, str]
     rule: Rule
     fields: tuple[Field, ...]
     expires: float
+    counters: tuple[Counter, ...] = ()
+    score_at_least: int = 0
+    treatment: Treatment = PLAIN
+    also: tuple[Also, ...] = ()
 
     def in_force(self, now: float) -> bool:
         """False for a rule that is switched off or has run out."""
@@ -54,12 +64,27 @@ class CompiledRule(NamedTuple):
             evidence.append(found)
         return tuple(evidence)
 
+    def reached(self, call: Call, counted: Counted, score: int) -> tuple[str, ...] | None:
+        """The evidence of counters and score; None where one has not come to its number."""
+        evidence = []
+        for counter in self.counters:
+            if not (found := counter.evidence(call, counted)):
+                return None
+            evidence.append(found)
+        if self.score_at_least:
+            if score < self.score_at_least:
+                return None
+            evidence.append(f"score {score} of {self.score_at_least}")
+        return tuple(evidence)
+
 
 class RuleBook(NamedTuple):
     """All rules in order of evaluation, with an index over them; never changed once made."""
 
     rules: tuple[CompiledRule, ...]
     lookup: Index
+    counting: int = 0
+    """How many of the rules count calls."""
 
     @property
     def list_names(self) -> frozenset[str]:
@@ -83,13 +108,16 @@ class RuleBook(NamedTuple):
             del rules[bisect_left(rules, rule.order, key=_order)]
         for rule in new:
             insort(rules, rule, key=_order)
-        return RuleBook(tuple(rules), self.lookup.changed(gone, new))
+        counting = sum(1 for r in new if r.counters) - sum(1 for r in gone if r.counters)
+        return RuleBook(tuple(rules), self.lookup.changed(gone, new), self.counting + counting)
 
 
 def compile_rule(rule: Rule) -> CompiledRule:
     """One rule, ready. Raises `RuleRefused` with one line that names the field."""
     fields = []
     for name in rule.when.__struct_fields__:
+        if name in COUNTED:
+            continue
         wanted: list[Compiled] = []
         excluded: list[Compiled] = []
         for text in values_of(getattr(rule.when, name)):
@@ -101,7 +129,17 @@ def compile_rule(rule: Rule) -> CompiledRule:
         if wanted or excluded:
             fields.append(Field(name, tuple(wanted), tuple(excluded)))
     expires = rule.expires_at.timestamp() if rule.expires_at else math.inf
-    return CompiledRule((rule.priority, rule.id), rule, tuple(fields), expires)
+    when = rule.when
+    return CompiledRule(
+        order=(rule.priority, rule.id),
+        rule=rule,
+        fields=tuple(fields),
+        expires=expires,
+        counters=counters_of(rule.id, when.rate, when.spread),
+        score_at_least=when.score.at_least if when.score else 0,
+        treatment=rule.respond.treatment,
+        also=tuple(listing.also(rule.id) for listing in rule.listings),
+    )
 
 
 def compile_rules(rules: Iterable[Rule | CompiledRule]) -> RuleBook:

@@ -16,6 +16,7 @@ from ringfence.rules.conditions.text import (
     caller_name_value,
     origid_value,
     provider_value,
+    signer_value,
     trunk_value,
     user_agent_value,
 )
@@ -39,6 +40,7 @@ _FIELDS: dict[str, Callable[[str, str], Compiled]] = {
     "source_ip": address_value,
     "attestation": level_value,
     "verification": verification_value,
+    "signer": signer_value,
     "origid": origid_value,
     "schedule": schedule_value,
 }

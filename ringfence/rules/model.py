@@ -14,20 +14,16 @@ import msgspec
 from msgspec import Meta
 
 from ringfence.repeated import refuse_repeated_names
+from ringfence.rules.respond import Listing, Listings, Respond
+from ringfence.rules.velocity import Rate, Spread
 from ringfence.verdict import Action, Basis
 
 RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 MAX_RULE_BYTES = 65_536
-DEFAULT_LABEL = "SPAM?"
 
 Value = Annotated[str, Meta(min_length=1, max_length=200)]
 _Several = Meta(min_length=1, max_length=1000)
 Values = Value | Annotated[tuple[Value, ...], _Several]
-# What goes into the dialplan is bounded to characters that mean nothing there. An open bracket
-# would take MSet's commas in, so brackets come in pairs; $ would let a newline through at the end.
-Prompt = Annotated[str, Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_/.-]{0,127}\Z")]
-_LABEL = r"[A-Za-z0-9 ?!*#:._+-]"
-Label = Annotated[str, Meta(pattern=rf"^(?:{_LABEL}|\[{_LABEL}*\])+\Z", max_length=32)]
 
 
 class RuleRefused(ValueError):  # noqa: N818 - the field's word: a rule is refused
@@ -66,6 +62,12 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 Schedules = Schedule | Value | Annotated[tuple[Schedule | Value, ...], _Several]
 
 
+class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At least so many points, of the rules before this one."""
+
+    at_least: Annotated[int, Meta(ge=1, le=100_000)]
+
+
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The conditions: within a field any value matches, across fields all must."""
 
@@ -79,26 +81,27 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     source_ip: Values = ()
     attestation: Values = ()
     verification: Values = ()
+    signer: Values = ()
     origid: Values = ()
     schedule: Schedules = ()
-
-
-class Respond(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the caller or the called party gets: a prompt, a SIP code, a label."""
-
-    prompt: Prompt = "ss-noservice"
-    sip: Annotated[int, Meta(ge=400, le=699)] | None = None
-    label: Label = DEFAULT_LABEL
+    rate: Rate | None = None
+    spread: Spread | None = None
+    score: Score | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One rule. `expires_at` needs a time zone; lowest `priority` first, then `id`."""
+    """One rule. `expires_at` needs a time zone; lowest `priority` first, then `id`.
+
+    `points` are what action score adds; `also` are lists that the caller goes on for a time.
+    """
 
     action: Action
     id: str = ""
     priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     when: When = When()
+    points: Annotated[int, Meta(ge=-100_000, le=100_000)] = 0
     respond: Respond = Respond()
+    also: Listings = ()
     basis: Basis = Basis.POLICY
     mode: Literal["enforce", "monitor"] = "enforce"
     enabled: bool = True
@@ -106,6 +109,21 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     added_by: Annotated[str, Meta(max_length=200)] = ""
     added_at: Annotated[datetime, Meta(tz=True)] | None = None
     note: Annotated[str, Meta(max_length=4000)] = ""
+
+    def __post_init__(self) -> None:
+        if (self.action is Action.SCORE) != bool(self.points):
+            raise ValueError(
+                "action score needs points, such as 40"
+                if self.action is Action.SCORE
+                else "points are for action score"
+            )
+        if self.action is Action.DIVERT and not self.respond.context:
+            raise ValueError("action divert needs respond.context, a context of the dialplan")
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """The lists of `also`, whether one was written or several."""
+        return (self.also,) if isinstance(self.also, Listing) else self.also
 
 
 _decoder = msgspec.json.Decoder(Rule)
@@ -160,6 +178,9 @@ _TAKES = {
     "respond.sip": "400 to 699",
     "respond.label": "up to 32 letters, digits, spaces, ? ! * # : . _ + - and [ ] in pairs",
     "respond.prompt": "a sound's name of up to 128 letters, digits, _ / . -",
+    "respond.language": "a language of Asterisk's, such as en or es_MX",
+    "respond.context": "a context's name of up to 79 letters, digits, _ . -",
+    "respond.extension": "an extension of up to 79 letters, digits, _ . * # + -",
 }
 
 

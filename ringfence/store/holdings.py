@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.call import clean
-from ringfence.lists import NumberList
-from ringfence.rules import EMPTY_BOOK, RuleBook, decode_rule
+from ringfence.rules import RuleBook, decode_rule
+from ringfence.rules.callee_book import CalleeBook
+from ringfence.rules.callees import read_callee
 from ringfence.rules.compile import CompiledRule, compile_rule
 from ringfence.store.mirrored_list import MirroredList
 from ringfence.store.shelf import Shelf
 from ringfence.store.turns import Turns
-from ringfence.trunk import Trunk, decode_trunk
-from ringfence.world import World
+from ringfence.trunk import decode_trunk
+from ringfence.world import EMPTY_WORLD
+
+B = TypeVar("B", RuleBook, CalleeBook)
 
 NAMED_AT_ONCE = 20
 """The log names what changed up to this many, and counts the rest."""
-RULES_AT_ONCE = 50
-"""A book takes in so many rules in a millisecond or less; a draft of it grows by these steps."""
+RULES, TRUNKS, CALLEES = "rules", "trunks", "callees"
+HASHES = (RULES, TRUNKS, CALLEES)
+"""What is kept in hashes of JSON, by the names that the world has for them."""
+AT_ONCE = {RULES: 50, CALLEES: 250}
+"""A book takes in so many in a few milliseconds at most; a draft of it grows by these steps."""
 
 
 class Holdings:
-    """Last good rules and trunks, the lists, and the world that calls see."""
+    """The last good version of all in hashes, the lists, and the world that calls see."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
-        self.rules: Shelf[CompiledRule] = Shelf("rule", _rule, log)
-        self.trunks: Shelf[Trunk] = Shelf("trunk", decode_trunk, log)
+        self.shelves: dict[str, Shelf[Any]] = {
+            RULES: Shelf("rule", _rule, log),
+            TRUNKS: Shelf("trunk", decode_trunk, log),
+            CALLEES: Shelf("callee", read_callee, log),
+        }
         self.lists: dict[str, MirroredList] = {}
         self._log = log
         self.unreadable: dict[str, str] = {}
         self.run_id = ""
-        self.world = World(EMPTY_BOOK, {}, {})
+        self.world = EMPTY_WORLD
         self._version = 0
 
     @property
@@ -44,32 +53,32 @@ class Holdings:
     @property
     def is_empty(self) -> bool:
         """Nothing is held."""
-        return not (self.rules.good or self.trunks.good or self.lists)
+        return not (self.lists or any(shelf.good for shelf in self.shelves.values()))
 
     def refusals(self) -> dict[str, str]:
         """Everything that was refused, under its field in the hash of refusals."""
-        found = {f"trunk:{id}": reason for id, reason in self.trunks.refused.items()}
-        found |= {f"list:{n}": str(each.refused) for n, each in self.lists.items() if each.refused}
-        return found | self.unreadable | self.rules.refused
+        found = {f"list:{n}": str(each.refused) for n, each in self.lists.items() if each.refused}
+        for shelf in self.shelves.values():
+            start = "" if shelf.kind == "rule" else f"{shelf.kind}:"
+            found |= {start + id: reason for id, reason in shelf.refused.items()}
+        return found | self.unreadable
 
-    async def publish_rules(self) -> None:
-        """Put the rules on the shelf in force, all at once; calls go on while the book is made."""
-        changes, turns = self.rules.changes(), Turns()
-        book, left = self.world.rules, iter(changes.values())
-        while some := list(islice(left, RULES_AT_ONCE)):
-            book = book.changed(
-                (before for before, _ in some if before), (now for _, now in some if now)
-            )
-            await turns.give()
-        if changes:
-            self._publish(book=book)
-            self._settle(self.rules, list(changes))
-
-    def publish_trunks(self) -> None:
-        """Put the trunks' settings on the shelf in force."""
-        if changes := self.trunks.changes():
-            self._publish(trunks=dict(self.trunks.good))
-            self._settle(self.trunks, list(changes))
+    async def publish(self, name: str) -> None:
+        """Put what is on a shelf in force, all at once; calls go on while it is made ready."""
+        shelf = self.shelves[name]
+        if not (news := shelf.news):
+            return
+        value: Any
+        if name == TRUNKS:
+            value = dict(shelf.good)
+        else:
+            value = await _revised(getattr(self.world, name), shelf, AT_ONCE[name])
+        self._publish(**{name: value})
+        named = [clean(id, 80) for id in islice(news, NAMED_AT_ONCE)]
+        more = {"more": len(news) - len(named)} if len(news) > len(named) else {}
+        shelf.settle()
+        # An admin looks here whether a change has come.
+        self._log.info(f"{name} in force", changed=named, **more, of=len(shelf.good))
 
     def publish_lists(self) -> None:
         """Put the lists in force as they are now; one changed in place needs no publishing."""
@@ -85,26 +94,18 @@ class Holdings:
             self._log.info("list in force", changed=[clean(name, 80)], of=0)
         return gone
 
-    def _settle(self, shelf: Shelf[Any], news: list[str]) -> None:
-        """Say in the log what is in force now: an admin looks there whether a change has come."""
-        shelf.settle()
-        named = [clean(id, 80) for id in news[:NAMED_AT_ONCE]]
-        more = {"more": len(news) - len(named)} if len(news) > len(named) else {}
-        self._log.info(f"{shelf.kind}s in force", changed=named, **more, of=len(shelf.good))
-
-    def _publish(
-        self,
-        book: RuleBook | None = None,
-        trunks: dict[str, Trunk] | None = None,
-        lists: dict[str, NumberList] | None = None,
-    ) -> None:
-        world = self.world
-        self.world = World(
-            world.rules if book is None else book,
-            world.lists if lists is None else lists,
-            world.trunks if trunks is None else trunks,
-        )
+    def _publish(self, **parts: Any) -> None:
+        self.world = self.world._replace(**parts)
         self._version += 1
+
+
+async def _revised(book: B, shelf: Shelf[Any], at_once: int) -> B:
+    left, turns = iter(shelf.news.items()), Turns()
+    while some := list(islice(left, at_once)):
+        gone = [before for _, before in some if before is not None]
+        book = book.changed(gone, [shelf.good[id] for id, _ in some if id in shelf.good])
+        await turns.give()
+    return book
 
 
 def _rule(rule_id: str, text: bytes) -> CompiledRule:

@@ -16,8 +16,18 @@ CHANGE_ENTRIES = 1_000
 """List entries in one announcement: a mirror applies it in under a millisecond or two, so that
 no call waits behind an import."""
 
+HISTORY_BYTES = 32_000_000
+"""What the history keeps, in bytes of what was changed: some 40,000 changes of usual rules, and
+never more than that where a script rewrites rules of 60 kB each minute. Older ones go."""
+HISTORY_MAXLEN = 100_000
+"""Changes kept, about: a bound that holds even where somebody writes into the stream by hand."""
+
 STAGING_SECONDS = 3_600
 """What an import that was killed has staged goes away by itself; no honest one takes an hour."""
+
+HITS_WRITTEN_SECONDS = 86_400
+"""How long a worker's batch of hits can be told from a new one after the last that it wrote; a
+worker that has ended leaves its number behind for as long."""
 
 
 class Keys:
@@ -32,19 +42,32 @@ class Keys:
         self.prefix = prefix
         self.rules = f"{prefix}rules"
         self.trunks = f"{prefix}trunks"
+        self.callees = f"{prefix}callees"
         self.providers = f"{prefix}providers"
         self.notices = f"{prefix}notices"
         self.rejected = f"{prefix}rejected"
         self.changes = f"{prefix}changes"
+        # Who changed what, before and after. Bounded by HISTORY_BYTES, and no TTL: a rule that
+        # nobody touched for a year still says who made it.
+        self.history = f"{prefix}history"
         # Call records are bounded by the call log, which trims what is archived; no TTL, because
         # a record that vanishes by itself is one that a traceback misses.
         self.calls = f"{prefix}calls"
         # Writer -> last sequence number in `calls`: how a record that was sent twice is told.
         self.calls_written = f"{prefix}calls_written"
+        # Rule id -> how often it was hit. No TTL: those of removed rules go after a month.
+        self.hits = f"{prefix}hits"
         self.list_prefix = f"{prefix}list:"
+        # One key a counter, each with a TTL as long as its window. No mirror hears of them: none
+        # of what mirrors track begins like this.
+        self.count_prefix = f"{prefix}count:"
 
     def __repr__(self) -> str:
         return f"Keys({self.prefix!r})"
+
+    def of_kind(self, kind: str) -> str:
+        """The hash of all rules, trunks or callees."""
+        return {"rule": self.rules, "trunk": self.trunks, "callee": self.callees}[kind]
 
     def list(self, name: str) -> str:
         """The key of a number list. ValueError where `name` is no list name."""
@@ -54,6 +77,25 @@ class Keys:
                 "letter or a digit"
             )
         return self.list_prefix + name
+
+    def hits_written(self, worker: str) -> str:
+        """The number of the last batch of hits that a worker has written."""
+        return f"{self.prefix}hits_written:{worker}"
+
+    def ranges(self, name: str) -> str:
+        """Which entries of a number list are ranges; a key that may go at any time."""
+        return f"{self.prefix}ranges:{self.list(name).removeprefix(self.list_prefix)}"
+
+    def sources(self, name: str) -> str:
+        """Who imported what into a number list. Outside `list_prefix`, as mirrors do not need it.
+
+        No TTL, as the list has none; it goes with the list where Ringfence removes that.
+        """
+        return f"{self.prefix}sources:{self.list(name).removeprefix(self.list_prefix)}"
+
+    def brought(self, name: str, source: str) -> str:
+        """The entries of a number list that one source brought; goes when the source does."""
+        return f"{self.prefix}brought:{self.list(name).removeprefix(self.list_prefix)}:{source}"
 
     def staging(self, token: str) -> str:
         """Where an import gathers a list before it takes the place of the old one.

@@ -1,4 +1,4 @@
-"""The process's copy of rules, lists and trunks: always there, and kept current.
+"""The process's copy of rules, lists, trunks and callees: always there, and kept current.
 
 Owns when to connect, what is said about it, and when the copy goes to disk. A call reads
 `world()` and waits for nothing here.
@@ -21,7 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from ringfence.store import snapshot as snapshots
 from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.ending import end
-from ringfence.store.holdings import Holdings
+from ringfence.store.holdings import HASHES, RULES, Holdings
 from ringfence.store.keys import Keys
 from ringfence.store.loading import NotReady
 from ringfence.store.session import Session
@@ -52,6 +52,7 @@ class MirrorStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag: float
     rules: int
     trunks: int
+    callees: int
     lists: dict[str, int]
     refused: dict[str, str]
 
@@ -83,7 +84,7 @@ class Mirror:
         self._error = "not connected yet"
 
     def world(self) -> World:
-        """The last known good rules, lists and trunks. Never waits."""
+        """The last known good rules, lists, trunks and callees. Never waits."""
         return self._held.world
 
     async def loaded(self) -> None:
@@ -123,8 +124,7 @@ class Mirror:
             note=session.note if session else "",
             tracking=bool(session and session.tracking),
             lag=session.lag if session else 0.0,
-            rules=len(held.rules.good),
-            trunks=len(held.trunks.good),
+            **{name: len(held.shelves[name].good) for name in HASHES},
             lists={name: len(each.numbers) for name, each in held.lists.items()},
             refused=held.refusals(),
         )
@@ -183,7 +183,7 @@ class Mirror:
     async def _watch(self, session: Session) -> None:
         await session.complete.wait()
         self._loaded.set()
-        self._log.info("in step with Redis", rules=len(self._held.rules.good))
+        self._log.info("in step with Redis", rules=len(self._held.shelves[RULES].good))
 
     def _away(self, error: str) -> None:
         if error != self._error:

@@ -32,8 +32,17 @@ class Reader:
         """Trunk name to its JSON, by name."""
         return await self._hash(self._keys.trunks)
 
+    async def callees(self) -> dict[str, bytes]:
+        """Callee's id to its JSON, by id."""
+        return await self._hash(self._keys.callees)
+
+    async def callee(self, callee_id: str) -> bytes | None:
+        """One callee's JSON; None where there is none."""
+        key = self._keys.callees
+        return await cast("Awaitable[bytes | None]", self._redis.hget(key, callee_id))
+
     async def rejected(self) -> dict[str, str]:
-        """Rule id, ``trunk:<name>`` or ``list:<name>`` to the reason of the refusal."""
+        """Rule id, ``trunk:<name>``, ``callee:<id>`` or ``list:<name>`` to why it was refused."""
         found = await self._hash(self._keys.rejected)
         return {field: reason.decode(errors="replace") for field, reason in found.items()}
 

@@ -16,14 +16,17 @@ from structlog.typing import FilteringBoundLogger
 
 from ringfence.store.agenda import Why
 from ringfence.store.ending import end
-from ringfence.store.holdings import Holdings
+from ringfence.store.holdings import CALLEES, RULES, TRUNKS, Holdings
 from ringfence.store.keys import CHANGE_ENTRIES, Keys
 from ringfence.store.loading import Loader, WrongType
 from ringfence.store.mirrored_list import START, ListChange, MirroredList
-from ringfence.store.refresh import RULES, TRUNKS, Refresher
+from ringfence.store.refresh import Refresher
 from ringfence.store.tracking import Change, ChangeStream, Invalidations, Line
 from ringfence.store.turns import Turns
 
+ONE = {b"rule": RULES, b"trunk": TRUNKS, b"callee": CALLEES}
+SEVERAL = {name.encode(): name for name in ONE.values()}
+"""Kinds of announcements: of one field of a hash, and of many in one step."""
 POLL_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
 
@@ -46,7 +49,7 @@ class Session:
         self._loader = Loader(redis, keys)
         self._lines = Line(redis), Line(redis)
         self._stream = ChangeStream(self._lines[0], keys)
-        prefixes = [keys.rules, keys.trunks, keys.list_prefix]
+        prefixes = [keys.rules, keys.trunks, keys.callees, keys.list_prefix]
         self._invalidations = Invalidations(self._lines[1], prefixes)
         self._refresher = Refresher(redis, keys, held, lambda: self.position, log)
         self._keeping = False
@@ -141,9 +144,11 @@ class Session:
 
     def _apply(self, change: Change) -> None:
         kind = change.fields.get("kind", b"")
-        if kind in (b"rule", b"trunk"):
-            target = RULES if kind == b"rule" else TRUNKS
-            self._refresher.announced(target, change.fields.get("id", b"").decode(errors="replace"))
+        if kind in ONE:
+            id = change.fields.get("id", b"").decode(errors="replace")
+            self._refresher.announced(ONE[kind], id)
+        elif kind in SEVERAL:
+            self._refresher.reload(SEVERAL[kind])
         elif kind == b"list":
             name = change.fields.get("name", b"").decode(errors="replace")
             try:

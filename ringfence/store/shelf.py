@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from structlog.typing import FilteringBoundLogger
@@ -42,9 +42,10 @@ class Shelf(Generic[T]):
         self.refused: dict[str, str] = {}
         self._before: dict[str, T | None] = {}
 
-    def changes(self) -> dict[str, tuple[T | None, T | None]]:
-        """What to put in force: id → what is in force now, and what shall be; None: nothing."""
-        return {id: (before, self.good.get(id)) for id, before in self._before.items()}
+    @property
+    def news(self) -> Mapping[str, T | None]:
+        """What is not in force as it is here: id → what is in force now; None: nothing."""
+        return self._before
 
     def settle(self) -> None:
         """All changes are in force now."""
@@ -53,6 +54,10 @@ class Shelf(Generic[T]):
     def knows(self, field: Field) -> bool:
         """Whether a field is as it was when it was offered last."""
         return self._seen.get(field.id) == (field.value, field.size)
+
+    def holds(self, id: str) -> bool:
+        """Whether something under this id was offered last, good or not."""
+        return id in self._seen
 
     def offer(self, field: Field) -> None:
         """Take one field's present value."""
@@ -84,7 +89,9 @@ class Shelf(Generic[T]):
             good = self.good.pop(id)
             self._before.setdefault(id, good)
 
-    def keep_only(self, ids: Container[str]) -> None:
-        """Drop all others: they are gone from Redis."""
+    def keep_only(self, ids: Collection[str]) -> None:
+        """Drop all others: they are gone from Redis. All of `ids` must have been offered."""
+        if len(ids) == len(self._seen):
+            return  # at once, as it is for each of most reads
         for id in [id for id in self._seen if id not in ids]:
             self.drop(id)

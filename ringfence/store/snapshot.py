@@ -22,7 +22,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.lists import NumberList
-from ringfence.store.holdings import Holdings
+from ringfence.store.holdings import HASHES, Holdings
 from ringfence.store.mirrored_list import MirroredList
 from ringfence.store.shelf import Field
 from ringfence.store.turns import Turns
@@ -40,6 +40,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     rules: dict[str, bytes]
     trunks: dict[str, bytes]
+    callees: dict[str, bytes] = {}  # not in the files of earlier versions
 
 
 class Collected(NamedTuple):
@@ -55,8 +56,7 @@ async def collect(held: Holdings, prefix: str, at: float) -> Collected:
         prefix=prefix,
         at=at,
         run_id=held.run_id,
-        rules=dict(held.rules.texts),
-        trunks=dict(held.trunks.texts),
+        **{name: dict(held.shelves[name].texts) for name in HASHES},
     )
     lists: dict[str, list[bytes]] = {}
     turns = Turns()
@@ -72,16 +72,15 @@ async def restore(held: Holdings, collected: Collected) -> None:
     """Put what was collected in force. Before any call, so that it takes no turns."""
     state, lists = collected
     loaded = {name: NumberList.load(name, parts) for name, parts in lists.items()}
-    for id, text in state.rules.items():
-        held.rules.offer(Field(id, text, len(text)))
-    for id, text in state.trunks.items():
-        held.trunks.offer(Field(id, text, len(text)))
+    for kind in HASHES:
+        for id, text in getattr(state, kind).items():
+            held.shelves[kind].offer(Field(id, text, len(text)))
     for name, numbers in loaded.items():
         held.lists[name] = MirroredList(name)
         held.lists[name].numbers = numbers
     held.run_id = state.run_id
-    await held.publish_rules()
-    held.publish_trunks()
+    for kind in HASHES:
+        await held.publish(kind)
     held.publish_lists()
 
 

@@ -35,6 +35,11 @@ class Line:
         """Connect and log in."""
         await self._connection.connect()
 
+    @property
+    def transport(self) -> Any:
+        """What lies under the open connection, for who reads and writes it without redis-py."""
+        return self._connection._writer.transport
+
     async def call(self, *command: str | bytes | int, within: float = ANSWER_SECONDS) -> Any:
         """Send a command and return its answer; TimeoutError where none comes in time."""
         async with asyncio.timeout(within):

@@ -73,6 +73,12 @@ CALLS = [
     Expected("the admin's emergency number", 200, "allow", caller=LISTED, called="+13015559110"),
     Expected("a public-safety caller", 200, "allow", caller="+13015551300"),
     Expected("a prompt, then 603", 603, "intercept", "d-intercept", caller="+13015550007"),
+    Expected("a notice, then on to the callee", 200, "intercept", "d-notice",
+             caller="+13015550008"),
+    Expected("a notice, then a diversion", 486, "intercept", "d-notice-desk",
+             caller="+13015550009"),
+    Expected("a diversion", 486, "divert", "d-desk", caller="+13015550010"),
+    Expected("a diversion to nowhere", 200, "divert", "d-nowhere", caller="+13015550011"),
     Expected("a name full of dialplan", 200, "allow",
              caller_name='a,b"c;${SHELL(id)}$[1/0](:0:1&|`\'%'),
     Expected("a Latin-1 name", 200, "allow", caller_name="Jos\u00e9".encode("latin-1")),
@@ -105,6 +111,28 @@ def rules(stage: Stage) -> Iterator[None]:
         "d-intercept --caller +13015550007 --action intercept --prompt vm-goodbye --sip 603",
     ):
         admin("rule", "add", *words.split())
+    for name, words in (
+        (
+            "d-notice",
+            '"action":"intercept","when":{"caller":"+13015550008"},'
+            '"respond":{"prompt":["beep","beep"],"then":"continue","language":"en"}',
+        ),
+        (
+            "d-notice-desk",
+            '"action":"intercept","when":{"caller":"+13015550009"},'
+            '"respond":{"prompt":"beep","then":"divert","context":"d-desk","extension":"1"}',
+        ),
+        (
+            "d-desk",
+            '"action":"divert","when":{"caller":"+13015550010"},"respond":{"context":"d-desk"}',
+        ),
+        (
+            "d-nowhere",
+            '"action":"divert","when":{"caller":"+13015550011"},"respond":{"context":"d-nowhere"}',
+        ),
+    ):
+        stage.ringfence.redis_cli("HSET", "ringfence:rules", name, f"{{{words}}}")
+    stage.lab.reload_dialplan(extra_dialplan="[d-desk]\nexten => _X!,1,PJSIPHangup(486)\n")
     admin("rule", "disable", "d-off")
     with stage.ringfence.in_force("d-expired"):
         stage.ringfence.redis_cli(

@@ -165,6 +165,21 @@ async def test_parentheses_cut_nothing_out_of_a_value(
 
 
 @BOTH
+async def test_a_newline_in_a_number_hides_nothing_of_the_call(
+    stage: Stage, place: Place, rule: Callable[..., None], number: Callable[[], str], door: str
+) -> None:
+    caller, called = number(), "+19005550100"
+    with stage.ringfence.in_force("newline"):
+        rule("newline", "--called", f"~^[+]?{called[1:]}", "--caller", f"~^[+]?{caller[1:]}",
+             "--action", "block", "--sip", "480")  # fmt: skip
+    for before, after in (("", "%0a"), ("", "%0a%0a"), ("%0d%0a", "%0d%0a")):
+        for one, other in ((caller + after, called), (caller, called + after + before)):
+            result = await place(door=door, caller=one, called=other, talk=0.0)
+            record = stage.ringfence.record(result.call_id)
+            assert (result.status, record.get("rule")) == (480, "newline"), (one, other)
+
+
+@BOTH
 async def test_an_emergency_number_with_a_trick_behind_it_is_no_emergency_number(
     stage: Stage, place: Place, number: Callable[[], str], door: str
 ) -> None:
@@ -226,3 +241,21 @@ exten => _X.,1,Gosub(ringfence,screen,1(${EXTEN}))
         result = await place(door=door, caller=caller, called="12025550199")
         assert result.status in (480, 481)
         assert result.status == 480, stage.lab.log_tail()
+
+
+async def test_a_verdict_that_this_dialplan_does_not_know_lets_the_call_go_on(
+    stage: Stage, place: Place, number: Callable[[], str]
+) -> None:
+    stage.lab.reload_dialplan(
+        extra_dialplan="""
+[later]
+exten => _X.,1,Set(RINGFENCE_VERDICT=RINGFENCE_ACTION=teleport)
+ same => n,Gosub(ringfence,act,1)
+ same => n,Set(SEEN=${RINGFENCE_ACTION}/${RINGFENCE_REASON})
+ same => n,PJSIPHangup(${IF($["${SEEN}" = "allow/fail-open"]?480:481)})
+"""
+    )
+    stage.lab.rx("dialplan add extension 12025550198,1,Goto(later,12025550198,1) into from-trunk")
+    result = await place(caller=number(), called="12025550198")
+    assert result.status == 480, stage.lab.log_tail()
+    assert "too old for teleport" in stage.lab.warnings()[-1]

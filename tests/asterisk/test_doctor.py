@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -66,7 +67,44 @@ def test_a_refused_rule_and_a_missing_list_are_named_with_how_to_mend_them(
     assert failed == 1
     assert found(findings, "rules", "doctor-bad is refused") == "FAIL"
     assert found(findings, "lists", "doctor-nobody") == "warn"
-    assert found(findings, "prompts", "custom/doctor-no-such") == "warn"
+    assert found(findings, "prompts", "custom/doctor-no-such is not among") == "warn"
+
+
+def rule_by_hand(stage: Stage, rule_id: str, action: str, **respond: Any) -> None:
+    rule = {"action": action, "when": {"caller": "+19005550100"}, "respond": respond}
+    stage.ringfence.redis_cli("HSET", "ringfence:rules", rule_id, json.dumps(rule))
+
+
+@pytest.fixture
+def rules_by_hand(stage: Stage) -> Iterator[Callable[..., None]]:
+    """Rules for the doctor to read in Redis; removed after the test."""
+    made: list[str] = []
+
+    def make(rule_id: str, action: str, **respond: Any) -> None:
+        rule_by_hand(stage, rule_id, action, **respond)
+        made.append(rule_id)
+
+    yield make
+    stage.ringfence.redis_cli("HDEL", "ringfence:rules", *made)
+
+
+def test_a_diversion_to_nowhere_is_told_with_its_rule(
+    stage: Stage, rules_by_hand: Callable[..., None]
+) -> None:
+    rules_by_hand("to-callee", "divert", context="callee")
+    rules_by_hand("to-nowhere", "divert", context="nowhere-at-all")
+    rules_by_hand("to-no-extension", "divert", context="callee", extension="reception")
+    rules_by_hand("announced", "intercept", then="divert", context="callee", extension="12")
+    failed, findings = doctor(stage)
+    assert failed == 2, findings
+    assert (
+        found(findings, "diverts", "callee is there for the called numbers of rule to-ca") == "ok"
+    )
+    assert found(findings, "diverts", "no context nowhere-at-all: calls of rule to-now") == "FAIL"
+    assert found(findings, "diverts", "has no extension reception: calls of rule to-no-") == "FAIL"
+    assert found(findings, "diverts", "12 in callee is there for rule announced") == "ok"
+    _, findings = doctor(stage, RINGFENCE_AMI_HOST="")
+    assert found(findings, "diverts", "not checked whether the dialplan has callee") == "warn"
 
 
 def test_a_wrong_password_a_wrong_port_and_a_missing_application_are_told(stage: Stage) -> None:

@@ -79,6 +79,6 @@ def _try(slot: int, folder: Path) -> None:
         assert wrong == [], lab.log_tail()
         whats = "\n".join(f["what"] for f in findings)
         assert f"at http://{at}:8088/ari" in whats
-        assert "all 21 that are needed are loaded" in whats
+        assert "all 22 that are needed are loaded" in whats
         assert "trunk-of-mine" in whats
         assert lab.warnings() == []

@@ -141,8 +141,8 @@ async def test_list_names_shows_sizes_and_the_rules_that_name_them(ringfence: Ru
     ringfence("rule", "add", "r", "--caller", "@l", "--called", "@missing", "--action", "block")
     names = json.loads(ringfence("list", "names", "--json").stdout)
     assert names == [
-        {"list": "l", "size": 1, "rules": ["r"]},
-        {"list": "missing", "size": 0, "rules": ["r"]},
+        {"list": "l", "size": 1, "sources": 0, "rules": ["r"]},
+        {"list": "missing", "size": 0, "sources": 0, "rules": ["r"]},
     ]
 
 
@@ -211,7 +211,7 @@ async def test_calls_are_listed_filtered_and_shown(
     assert "CALL1" in ringfence("calls", "--action", "block", "--since", "1h").stdout
     shown = ringfence("calls", "--id", "CALL1").stdout
     assert "\x1b" not in shown
-    assert "ringfence rule show r" in shown
+    assert "ringfence rule history r" in shown
     assert json.loads(ringfence("calls", "--caller", "5105550000", "--json", code=1).stdout) == []
     assert "no such calls" in ringfence("calls", "--rule", "x", code=1).stderr
 
@@ -233,3 +233,17 @@ async def test_without_a_url_a_command_starts_the_embedded_server_for_itself(
     run("rule", "add", "r", "--caller", "anonymous", "--action", "block")
     assert [rule["id"] for rule in json.loads(run("rule", "list", "--json"))] == ["r"]
     assert not (short_dir / "state" / "valkey.sock").exists()
+
+
+async def test_check_says_how_often_a_caller_has_called_and_counts_nothing(
+    ringfence: Run, redis: Redis, keys: Keys
+) -> None:
+    ringfence("rule", "add", "fast", "--rate", "3 in 60s per caller", "--action", "block")
+    counter, call = f"{keys.count_prefix}fast:rate:+12025550142", ("check", "--caller",
+                                                                  "+12025550142")  # fmt: skip
+    await redis.zadd(counter, {"one": time.time()})
+    for _ in range(2):
+        assert "rate 2 of 3 in 1m per caller" in ringfence(*call, "--all").stdout
+    await redis.zadd(counter, {"two": time.time()})
+    assert "because rate 3 in 1m per caller" in " ".join(ringfence(*call).stdout.split())
+    assert await redis.zcard(counter) == 2

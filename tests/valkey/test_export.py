@@ -22,12 +22,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 async def filled(ringfence: Run, writer: Writer) -> Run:
-    """Two rules, a trunk and a list with all that an entry can be."""
+    """Two rules, a trunk, a callee and a list with all that an entry can be."""
     scam = {"action": "block", "when": {"caller": "@scammers"}, "note": "17", "added_by": "bob"}
     doubt = {"action": "flag", "when": {"attestation": "C"}, "expires_at": "2100-01-01T00:00:00Z"}
     await writer.set_rule("scam", json.dumps(scam))
     await writer.set_rule("doubt", json.dumps({**doubt, "added_by": "bob"}))
     await writer.set_trunk("carrier-a", '{"fail": "closed"}')
+    await writer.set_callee("+12025550123", '{"allow": ["@friends"], "analytics": false}')
     await writer.add_to_list("scammers", ["+12025550100", "+12025550110-+12025550119", "+1900*"])
     await writer.add_to_list("scammers", ["+12025550101"], int(time.time()) + 86_400)
     return ringfence
@@ -41,7 +42,8 @@ async def state(redis: Redis, keys: Keys) -> dict[str, Any]:
         rule.pop("added_by", None)
         rule.pop("added_at", None)
     lists = {n: {e: t async for e, t in reader.list_entries(n)} for n in await reader.list_names()}
-    return {"rules": rules, "trunks": await reader.trunks(), "lists": lists}
+    hashes = {"trunks": await reader.trunks(), "callees": await reader.callees()}
+    return {"rules": rules, **hashes, "lists": lists}
 
 
 async def empty(redis: Redis, keys: Keys) -> None:
@@ -66,7 +68,7 @@ async def test_the_file_is_for_its_owner_alone_and_replaced_as_a_whole(
 ) -> None:
     file = tmp_path / "backup.json"
     said = filled("export", str(file)).stdout
-    assert "2 rules, 1 trunk, 1 list with 4 entries" in said
+    assert "2 rules, 1 trunk, 1 callee, 1 list with 4 entries" in said
     assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o640)
     counts = json.loads(filled("export", str(file), "--only", "lists", "--json").stdout)

@@ -19,6 +19,7 @@ import pytest
 from ringfence.doctor.agi import examine_agi
 from ringfence.doctor.finding import State
 from ringfence.settings import Address
+from ringfence.store.connection import connect_redis
 
 from .conftest import Until
 
@@ -126,6 +127,38 @@ def _valkeys(state: Path) -> list[int]:
     return found
 
 
+async def test_who_calls_too_often_is_blocked_and_caught_on_all_workers(
+    serve_in: ServeIn, until: Until
+) -> None:
+    serve = serve_in()
+    serve.start("--workers", "2")
+    await until(lambda: len(serve.events("in step with Redis")) == 2, within=30)
+    redis = connect_redis(f"unix://{serve.state / 'valkey.sock'}")
+    often = {
+        "action": "block",
+        "when": {"rate": {"per": "caller", "over": "60s", "at_least": 20}},
+        "also": {"list": "caught", "for": "1h"},
+    }
+    await redis.hset("ringfence:rules", "too-often", json.dumps(often))
+    await until(lambda: len(serve.events("rules in force")) == 2, within=30)
+
+    async def count_to(action: str) -> int:
+        calls = 1
+        while await serve.verdict() != action:
+            calls += 1
+            assert calls < 200
+        return calls
+
+    assert await count_to("block") == 20
+    caught = "ringfence:list:caught"
+    await until(lambda: redis.zscore(caught, "+19005550100"))
+    listed = {"action": "intercept", "priority": 1, "when": {"caller": "@caught"}}
+    await redis.hset("ringfence:rules", "caught", json.dumps(listed))
+    await until(lambda: len(serve.events("rules in force")) == 4, within=30)
+    assert {await serve.verdict() for _ in range(20)} == {"intercept"}
+    await redis.aclose()
+
+
 async def test_a_rule_is_in_force_and_its_call_is_logged_after_a_clean_shutdown(
     serve_in: ServeIn, until: Until
 ) -> None:
@@ -144,6 +177,8 @@ async def test_a_rule_is_in_force_and_its_call_is_logged_after_a_clean_shutdown(
     assert _valkeys(serve.state) == []
     calls = json.loads(serve.cli("calls", "--json"))
     assert calls[-1]["rule"] == "premium"
+    (rule,) = json.loads(serve.cli("rule", "list", "--json"))
+    assert rule["hits"] == sum(call.get("rule") == "premium" for call in calls)
 
 
 async def test_after_a_start_without_redis_the_snapshot_screens_at_once(

@@ -34,9 +34,9 @@ def entries(mirror: Mirror, name: str = "scammers") -> dict[str, float]:
 async def test_a_rule_is_in_force_switched_off_and_gone(
     writer: Writer, mirror: Mirror, until: Until
 ) -> None:
-    assert await writer.set_rule("a", BLOCK) is Written.ADDED
+    assert (await writer.set_rule("a", BLOCK)).result is Written.ADDED
     await until(lambda: rules(mirror) == {"a": True})
-    assert await writer.enable_rule("a", False) is Written.REPLACED
+    assert (await writer.enable_rule("a", False)).result is Written.REPLACED
     await until(lambda: rules(mirror) == {"a": False})
     assert await writer.remove_rule("a")
     await until(lambda: rules(mirror) == {})
@@ -47,7 +47,7 @@ async def test_the_same_rule_again_announces_nothing(
     writer: Writer, redis: Redis, keys: Keys
 ) -> None:
     await writer.set_rule("a", BLOCK)
-    assert await writer.set_rule("a", BLOCK) is Written.SAME
+    assert (await writer.set_rule("a", BLOCK)).result is Written.SAME
     assert await redis.xlen(keys.changes) == 1
 
 

@@ -7,7 +7,7 @@ signing    all of it together: `with Lab(shaken=Shaken()) as lab: lab.shaken.ide
 """
 
 from lab.shaken.authority import Authority, Credential
-from lab.shaken.passport import identity_header, shaken_passport, sign
+from lab.shaken.passport import compact, div_passport, identity_header, shaken_passport, sign
 from lab.shaken.server import CertificateServer
 from lab.shaken.signing import Shaken
 
@@ -16,6 +16,8 @@ __all__ = [
     "CertificateServer",
     "Credential",
     "Shaken",
+    "compact",
+    "div_passport",
     "identity_header",
     "shaken_passport",
     "sign",

@@ -6,6 +6,7 @@ service provider code in a TNAuthList (RFC 8226).
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -18,6 +19,15 @@ SHAKEN_POLICY = x509.ObjectIdentifier("2.16.840.1.114569.1.1.1")
 _DAY = datetime.timedelta(days=1)
 # Two machines' clocks differ; a certificate that begins this very second is not valid everywhere.
 _EARLY = datetime.timedelta(hours=1)
+_INDIRECT = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=False,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=True,
+    only_contains_attribute_certs=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +76,58 @@ class Authority:
         begins: datetime.datetime | None = None,
         ends: datetime.datetime | None = None,
         tn_auth_list: bytes | None = None,
+        crl: str = "",
+        more: Sequence[x509.ExtensionType] = (),
     ) -> Credential:
         """A signer's credential. `tn_auth_list` is DER in the place of the code's own; b"" for a
-        certificate without the extension."""
+        certificate without the extension. `crl` is the address of the revocation list; `more` are
+        further extensions."""
         listed = tn_auth_list_of(spc) if tn_auth_list is None else tn_auth_list
         extensions: list[x509.ExtensionType] = [
             x509.CertificatePolicies([x509.PolicyInformation(SHAKEN_POLICY, None)])
         ]
         if listed:
             extensions.append(x509.UnrecognizedExtension(TN_AUTH_LIST, listed))
+        if crl:
+            extensions.append(_crl_at(crl))
+        extensions.extend(more)
         return self._issue(_name(f"SHAKEN {spc}"), extensions, begins, ends)
 
-    def web_server(self, address: str) -> Credential:
-        """A credential for TLS at an IP address."""
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-        return self._issue(_name(address), [names])
+    def revocation_list(
+        self,
+        revoked: Sequence[x509.Certificate],
+        *,
+        indirect: bool = False,
+        begins: datetime.datetime | None = None,
+    ) -> bytes:
+        """A revocation list in PEM: the intermediate's own, or an `indirect` one of the root's,
+        which may name certificates of any authority."""
+        begins = begins or datetime.datetime.now(datetime.UTC) - _EARLY
+        issuer = self.root if indirect else self.intermediate
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(issuer.subject)
+            .last_update(begins)
+            .next_update(begins + _DAY)
+        )
+        if indirect:
+            builder = builder.add_extension(_INDIRECT, critical=True)
+        for certificate in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+            entry = entry.revocation_date(begins)
+            if indirect:
+                names = [x509.DirectoryName(certificate.issuer)]
+                entry = entry.add_extension(x509.CertificateIssuer(names), critical=True)
+            builder = builder.add_revoked_certificate(entry.build())
+        crl = builder.sign(self._root_key if indirect else self._key, hashes.SHA256())
+        return crl.public_bytes(serialization.Encoding.PEM)
+
+    def web_server(self, address: str, *names: str) -> Credential:
+        """A credential for TLS at an IP address, and for names that lead there."""
+        known = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, names)]
+        )
+        return self._issue(_name(address), [known])
 
     def _issue(
         self,
@@ -105,9 +152,36 @@ def tn_auth_list_of(spc: str) -> bytes:
     code = spc.encode("ascii")
     if not 1 <= len(code) <= 120:
         raise ValueError("a service provider code has 1 to 120 characters")
-    inner = b"\x16" + bytes([len(code)]) + code
-    entry = b"\xa0" + bytes([len(inner)]) + inner
-    return b"\x30" + bytes([len(entry)]) + entry
+    return _der(0x30, _der(0xA0, _der(0x16, code)))
+
+
+def tn_auth_list_of_numbers(*entries: str | tuple[str, int]) -> bytes:
+    """DER of a TNAuthList of single numbers, and of ranges as their start and count."""
+    parts = []
+    for entry in entries:
+        if isinstance(entry, str):
+            parts.append(_der(0xA2, _der(0x16, entry.encode("ascii"))))
+        else:
+            start, count = entry
+            size = count.to_bytes(count.bit_length() // 8 + 1, "big")
+            both = _der(0x16, start.encode("ascii")) + _der(0x02, size)
+            parts.append(_der(0xA1, _der(0x30, both)))
+    return _der(0x30, b"".join(parts))
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    if len(content) < 0x80:
+        return bytes([tag, len(content)]) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+def _crl_at(address: str) -> x509.CRLDistributionPoints:
+    place = [x509.UniformResourceIdentifier(address)]
+    point = x509.DistributionPoint(
+        full_name=place, relative_name=None, reasons=None, crl_issuer=None
+    )
+    return x509.CRLDistributionPoints([point])
 
 
 def _certificate(

@@ -39,6 +39,32 @@ def shaken_passport(
     return _changed(honest_header, header), _changed(honest_payload, payload)
 
 
+def div_passport(
+    *,
+    orig: str,
+    dest: Sequence[str],
+    div: str,
+    iat: int,
+    x5u: str,
+    header: Mapping[str, Any] | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and payload of a diversion's token (RFC 8946), changed as in `shaken_passport`."""
+    honest_header = {"alg": "ES256", "ppt": "div", "typ": "passport", "x5u": x5u}
+    honest_payload = {
+        "dest": {"tn": list(dest)},
+        "div": {"tn": div},
+        "iat": iat,
+        "orig": {"tn": orig},
+    }
+    return _changed(honest_header, header), _changed(honest_payload, payload)
+
+
+def compact(token: str) -> str:
+    """A token without what the call itself says (RFC 8225, section 7)."""
+    return ".." + token.rpartition(".")[2]
+
+
 def sign(
     header: Mapping[str, Any], payload: Mapping[str, Any], key: ec.EllipticCurvePrivateKey
 ) -> str:

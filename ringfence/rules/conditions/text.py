@@ -15,6 +15,7 @@ from ringfence.rules.conditions.pattern import compile_pattern
 
 ENDPOINT_PATTERN = re.compile(r"[A-Za-z0-9_.@*-]{1,80}", re.ASCII)
 ORIGID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+SIGNER = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
 MAX_TEXT = 128
 """Characters of a caller name or user agent that a pattern is held against."""
 SHOWN = 64
@@ -59,6 +60,16 @@ def origid_value(field: str, text: str) -> Compiled:
     wanted = text.lower()
     return Compiled(
         lambda call, lists, now: text if call.attestation.origid.lower() == wanted else ""
+    )
+
+
+def signer_value(field: str, text: str) -> Compiled:
+    """The service provider code (SPC) of the certificate that signed (RFC 8226, ATIS-1000080)."""
+    if not SIGNER.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is no SPC: up to 10 letters and digits, such as 818H")
+    wanted = text.upper()
+    return Compiled(
+        lambda call, lists, now: text if call.attestation.signer.upper() == wanted else ""
     )
 
 

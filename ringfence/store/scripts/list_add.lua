@@ -1,14 +1,18 @@
 -- Adds entries to a number list and announces them, `chunk` entries an announcement.
 -- A list is a set until an entry runs out one day; then it becomes a sorted set of expiries.
 --
--- KEYS  1 the list  2 the stream of changes
--- ARGV  1 who  2 at  3 maxlen  4 chunk  5 the list's name  6 expiry in Unix seconds, "" for never
---       7 now in Unix seconds  8 the largest set that is converted  9... entries
+-- KEYS  1 the list  2 the stream of changes  3 the history
+-- ARGV  7 chunk  8 the list's name  9 how many entries the history names
+--       10 expiry in Unix seconds, "" for never  11 now in Unix seconds
+--       12 the largest set that is converted  13... entries
 -- Returns { how many are new or have a new expiry, how many the list has now }.
 
-local common = { who = ARGV[1], at = ARGV[2], maxlen = ARGV[3] }
-local chunk, name, expires, now = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
+local FIRST = 13
+local chunk, name, named = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+local expires, now = ARGV[10], ARGV[11]
 local after = last_change(KEYS[2])
+local book = open_history(KEYS[3])
+local ranges = open_ranges(KEYS[1])
 local kind = redis.call('TYPE', KEYS[1]).ok
 
 if kind ~= 'none' and kind ~= 'set' and kind ~= 'zset' then
@@ -16,7 +20,7 @@ if kind ~= 'none' and kind ~= 'set' and kind ~= 'zset' then
 end
 if kind == 'set' and expires ~= '' then
   -- One command converts at a million entries a second, and nobody is served meanwhile.
-  if redis.call('SCARD', KEYS[1]) > tonumber(ARGV[8]) then
+  if redis.call('SCARD', KEYS[1]) > tonumber(ARGV[12]) then
     return redis.error_reply('TOOLARGE')
   end
   local ttl = redis.call('PTTL', KEYS[1])
@@ -28,7 +32,7 @@ local sorted = kind == 'zset' or expires ~= ''
 if sorted then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
 
 local total = 0
-for first = 9, #ARGV, chunk do
+for first = FIRST, #ARGV, chunk do
   local last = math.min(first + chunk - 1, #ARGV)
   local added
   if sorted then
@@ -49,4 +53,12 @@ for first = 9, #ARGV, chunk do
     total = total + added
   end
 end
-return { total, redis.call(sorted and 'ZCARD' or 'SCARD', KEYS[1]) }
+
+close_ranges(ranges, ARGV, FIRST, #ARGV)
+local size = redis.call(sorted and 'ZCARD' or 'SCARD', KEYS[1])
+if total > 0 then
+  local some = table.concat(ARGV, ',', FIRST, math.min(FIRST + named - 1, #ARGV))
+  record(book, list_change_of(book, 'add', name, total, size, { expires = expires, entries = some }))
+  close_history(book)
+end
+return { total, size }

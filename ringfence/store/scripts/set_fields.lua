@@ -1,25 +1,31 @@
--- Writes and removes many rules and trunks in one step, and announces each hash once; nothing at
--- all where one of them is not what it was. Mirrors read a hash that was touched as a whole, so
--- they need no ids: one announcement a rule would have them take the rules in force in parts.
+-- Writes and removes many rules, trunks and callees in one step, announces each hash once and
+-- records each of them; nothing at all where one is not what it was. Mirrors read a hash that was
+-- touched as a whole, so they need no ids: one announcement a rule would have them take the rules
+-- in force in parts.
 --
--- KEYS  1 the rules  2 the stream of changes  3 the hash of what was refused  4 the trunks
--- ARGV  1 who  2 at  3 maxlen  4 the most ids that are named in an announcement
---       5... four each: "rule" or "trunk", id, value that it had ("": none), new value ("": remove)
+-- KEYS  1 the rules  2 the stream of changes  3 the hash of what was refused  4 the history
+--       5 the trunks  6 the callees
+-- ARGV  7 operation, for the history  8 the most ids that are named in an announcement
+--       9... four each: "rule", "trunk" or "callee", id, value that it had ("": none), new value
+--       ("": remove)
 -- Returns the ids that were not what they were; an empty list where all was written.
 
-local common = { who = ARGV[1], at = ARGV[2], maxlen = ARGV[3] }
-local hashes, moved = { rule = KEYS[1], trunk = KEYS[4] }, {}
+local hashes, moved = { rule = KEYS[1], trunk = KEYS[5], callee = KEYS[6] }, {}
 local after = last_change(KEYS[2])
+local book = open_history(KEYS[4])
 
-for i = 5, #ARGV, 4 do
+for i = 9, #ARGV, 4 do
   local old = redis.call('HGET', hashes[ARGV[i]], ARGV[i + 1]) or ''
   if old ~= ARGV[i + 2] then moved[#moved + 1] = ARGV[i] .. ' ' .. ARGV[i + 1] end
 end
 if #moved > 0 then return moved end
 
-local ids = { rule = {}, trunk = {} }
-for i = 5, #ARGV, 4 do
-  local kind, id, value = ARGV[i], ARGV[i + 1], ARGV[i + 3]
+local ids = { rule = {}, trunk = {}, callee = {} }
+for i = 9, #ARGV, 4 do
+  local kind, id, was, value = unpack(ARGV, i, i + 3)
+  if was ~= value then
+    record(book, change_of(kind, ARGV[7], id, was ~= '' and was, value ~= '' and value))
+  end
   if value == '' then
     redis.call('HDEL', hashes[kind], id)
   else
@@ -29,12 +35,13 @@ for i = 5, #ARGV, 4 do
   table.insert(ids[kind], id)
 end
 
-for _, kind in ipairs({ 'trunk', 'rule' }) do
-  local named = math.min(#ids[kind], tonumber(ARGV[4]))
+for _, kind in ipairs({ 'trunk', 'callee', 'rule' }) do
+  local named = math.min(#ids[kind], tonumber(ARGV[8]))
   if named > 0 then
     after = announce(KEYS[2], after, common, {
       'kind', kind .. 's', 'op', 'reload', 'count', #ids[kind],
       'ids', table.concat(ids[kind], ',', 1, named) })
   end
 end
+close_history(book)
 return moved

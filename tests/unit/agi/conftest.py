@@ -12,14 +12,23 @@ import structlog
 
 from agi import AgiServer
 from ringfence.rules import compile_rules, decode_rule
-from ringfence.screening import Screened, Screener
+from ringfence.screening import Counters, Screened, Screener
 from ringfence.world import World
 
 PATIENCE = 5.0
+OFTEN = '"rate":{"per":"caller","over":"60s","at_least":2}'
 RULES = compile_rules(
     [
         decode_rule("no-900", '{"action":"block","when":{"caller":"+1900*"},"basis":"analytics"}'),
         decode_rule("watch", '{"action":"flag","when":{"caller":"+1876*"}}'),
+        decode_rule("often", '{"action":"block","when":{"caller":"+1472*",' + OFTEN + "}}"),
+        decode_rule("robots", '{"action":"challenge","when":{"caller":"+1809*"}}'),
+        decode_rule(
+            "spanish",
+            '{"action":"challenge","when":{"caller":"+1829*"},'
+            '"respond":{"language":"es","prompt":"custom/a"}}',
+        ),
+        decode_rule("many", '{"action":"challenge","when":{"caller":"+1849*",' + OFTEN + "}}"),
     ]
 )
 
@@ -65,11 +74,19 @@ class Peer:
 class Door:
     """The door under test, and what it recorded."""
 
-    def __init__(self, **limits: Any) -> None:
+    def __init__(self, *, counters: Counters | None = None, **limits: Any) -> None:
         self.recorded: asyncio.Queue[tuple[Screened, str]] = asyncio.Queue()
+        self.remembered: list[tuple[str, int]] = []
         self._peers: list[Peer] = []
-        screener = Screener(lambda: World(RULES, {}, {}))
-        self.server = AgiServer(screener, self.record, port=0, **limits)
+        screener = Screener(lambda: World(RULES, {}, {}), counters=counters)
+        self.server = AgiServer(
+            screener,
+            self.record,
+            remember=lambda *who: self.remembered.append(who),
+            draw=lambda digits: digits[0],
+            port=0,
+            **limits,
+        )
 
     def record(self, screened: Screened, outcome: str) -> None:
         self.recorded.put_nowait((screened, outcome))

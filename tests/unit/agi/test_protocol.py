@@ -50,6 +50,22 @@ def test_a_session_is_read_however_its_bytes_arrive() -> None:
     assert read(*(data[at : at + 1] for at in range(len(data)))) == MESSAGES
 
 
+NEWLINES = (
+    b"", b"\n", b"\n\n", b"\n\n\n", b"\nagi_threadid: 1\n\n", b"\nagi_threadid: 1\n\nx",
+    b"\nagi_threadid: 1\n\n200 result=0", b"\n\nagi_arg_1: called=911\n\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NEWLINES)
+@pytest.mark.parametrize("dialled", NEWLINES)
+def test_no_newline_in_a_number_ends_the_header_before_its_arguments(
+    number: bytes, dialled: bytes
+) -> None:
+    header = HEADER.replace(b"2025550100\n", b"2025550100" + number + b"\n")
+    header = header.replace(b"agi_enhanced", b"agi_dnid: 1900" + dialled + b"\nagi_enhanced")
+    assert read(header + REST) == MESSAGES
+
+
 @given(st.lists(st.integers(0, len(HEADER + REST)), max_size=6).map(sorted))
 def test_it_does_not_matter_where_the_bytes_are_parted(cuts: list[int]) -> None:
     data = HEADER + REST
@@ -61,10 +77,12 @@ def test_it_does_not_matter_where_the_bytes_are_parted(cuts: list[int]) -> None:
     ("line", "reply"),
     [
         (b"200 result=0", Reply(200, True)),
-        (b"200 result=1 (text)", Reply(200, True)),
+        (b"200 result=1 (text)", Reply(200, True, 1, "text")),
+        (b"200 result=1 (a (b) c)", Reply(200, True, 1, "a (b) c")),
+        (b"200 result=52 endpos=1234", Reply(200, True, 52)),
         (b"200 result=0\r", Reply(200, True)),
-        (b"200 result=-1", Reply(200, False)),
-        (b"200 result=-2", Reply(200, False)),
+        (b"200 result=-1", Reply(200, False, -1)),
+        (b"200 result=-2", Reply(200, False, -2)),
         (b"200 ", Reply(200, False)),
         (b"510 Invalid or unknown command", Reply(510, False)),
         (b"511 Command Not Permitted on a dead channel or intercept routine", Reply(511, False)),
@@ -88,7 +106,7 @@ def test_a_line_that_is_no_reply_is_left_out(line: bytes) -> None:
 
 
 def test_a_hang_up_may_come_with_the_header_and_before_a_reply() -> None:
-    assert read(HEADER + b"HANGUP\n200 result=-1\n")[1:] == [Hangup(), Reply(200, False)]
+    assert read(HEADER + b"HANGUP\n200 result=-1\n")[1:] == [Hangup(), Reply(200, False, -1)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,9 @@ from aiohttp import WSMsgType, web
 from ari_app import AriDoor, AriSettings
 from ari_app.events import Event
 from ringfence.rules import compile_rules, decode_rule
+from ringfence.rules.velocity import Counted, Demand
 from ringfence.screening import Screened, Screener
+from ringfence.verdict import Reason
 from ringfence.world import World
 
 BLOCK_ALL = World(compile_rules([decode_rule("all", '{"action": "block"}')]), {}, {})
@@ -28,6 +30,7 @@ class Server:
         self.body = ""
         self.handshake = 101
         self.silent = False
+        self.meanwhile: Script | None = None
         self.waiting: list[str] = []
         self.asked: list[str] = []
         self.sockets: list[web.WebSocketResponse] = []
@@ -56,6 +59,9 @@ class Server:
             return web.Response(status=204)
         if request.path.startswith("/ari/applications/"):
             return web.json_response({"channel_ids": self.waiting})
+        if request.path.endswith("/continue") and (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile(self.sockets[0])
         return web.Response(status=self.status, text=self.body or None)
 
 
@@ -92,9 +98,11 @@ async def until(condition: Callable[[], bool], patience: float = 10.0) -> None:
 
 
 @asynccontextmanager
-async def opened(server: Server, records: Records, **changes: object) -> AsyncIterator[AriDoor]:
+async def opened(
+    server: Server, records: Records, screener: Screener | None = None, **changes: object
+) -> AsyncIterator[AriDoor]:
     settings = AriSettings(**{"url": server.url, "deadline": 0.2, **changes})  # type: ignore[arg-type]
-    door = AriDoor(Screener(lambda: BLOCK_ALL), records.put, settings)
+    door = AriDoor(screener or Screener(lambda: BLOCK_ALL), records.put, settings)
     await door.start()
     try:
         yield door
@@ -327,3 +335,139 @@ async def test_an_intercept_has_its_verdict_on_the_channel_before_its_longer_wai
     await door.drain(0.4)
     asked = [path for path in server.asked if "/channels/c1/variable" in path]
     assert ["RINGFENCE_VERDICT" in path for path in asked] == [True, False]
+
+
+OFTEN = World(
+    compile_rules(
+        [
+            decode_rule(
+                "often",
+                '{"action": "block", "when": {"rate": {"per": "called", "over": "9s",'
+                ' "at_least": 1}}}',
+            )
+        ]
+    ),
+    {},
+    {},
+)
+
+
+class Counting:
+    """Counters that answer when they are let, or fail."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.Event()
+        self.asked = 0
+        self.broken = False
+
+    async def count(self, demands: Sequence[Demand], now: float) -> Counted:
+        self.asked += 1
+        await self.answer.wait()
+        if self.broken:
+            raise RuntimeError("of ours")
+        return {demand.key: 1 for demand in demands}
+
+
+@pytest.mark.parametrize(("broken", "reason"), [(False, Reason.RULE), (True, Reason.FAIL_OPEN)])
+async def test_a_call_that_is_counted_waits_for_its_count(
+    server: Server, broken: bool, reason: Reason
+) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+
+    counting, records = Counting(), Records()
+    counting.broken, server.script = broken, one_call
+    screener = Screener(lambda: OFTEN, counters=counting)
+    async with opened(server, records, screener, deadline=5.0):
+        await until(lambda: counting.asked == 1)
+        assert not records
+        counting.answer.set()
+        await until(lambda: len(records) == 1)
+    assert [(each.verdict.reason, outcome) for each, outcome in records] == [(reason, "applied")]
+
+
+async def test_who_hangs_up_while_it_is_counted_has_its_record(server: Server) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+        await until(lambda: counting.asked == 1)
+        await socket.send_str('{"type": "ChannelHangupRequest", "channel": {"id": "c1"}}')
+        counting.answer.set()
+
+    counting, records = Counting(), Records()
+    server.script, server.status = one_call, 404
+    async with opened(server, records, Screener(lambda: OFTEN, counters=counting)):
+        await until(lambda: len(records) == 1)
+    assert records.outcomes == ["hung-up"]
+
+
+async def test_a_call_that_is_counted_when_the_door_closes_has_its_record(server: Server) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+
+    counting, records = Counting(), Records()
+    server.script = one_call
+    async with opened(server, records, Screener(lambda: OFTEN, counters=counting)) as door:
+        await until(lambda: counting.asked == 1)
+        drained = asyncio.create_task(door.drain(1.0))
+        await asyncio.sleep(0)
+        counting.answer.set()
+        await drained
+    assert records.outcomes == ["applied"]
+
+
+async def test_a_call_that_comes_back_before_its_first_answer_is_known_is_screened_again(
+    server: Server,
+) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+
+    async def again(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+        await asyncio.sleep(0.05)  # Asterisk's answer is slower than the call
+
+    server.script, server.meanwhile, records = one_call, again, Records()
+    async with opened(server, records):
+        await until(lambda: len(records) == 2)
+    assert records.outcomes == ["applied", "applied"]
+
+
+async def test_a_call_that_is_told_of_twice_before_its_verdict_is_screened_once(
+    server: Server,
+) -> None:
+    async def twice(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+        await socket.send_str(start(1))
+
+    server.script, records = twice, Records()
+    async with opened(server, records):
+        await until(lambda: len(records) >= 1)
+    assert records.outcomes == ["applied"]
+
+
+async def test_each_round_of_prompts_is_asked_for_with_all_of_them_and_the_language(
+    server: Server,
+) -> None:
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+        for number in range(2):
+            await until(lambda: len(plays(server)) > number)  # noqa: B023
+            name = plays(server)[number].partition("?")[0].rpartition("/")[2]
+            ended = {"type": "PlaybackFinished", "playback": {"id": name, "state": "done"}}
+            await socket.send_str(json.dumps(ended))
+
+    server.script, records = one_call, Records()
+    respond = '{"prompt": ["a/b", "c"], "repeat": 2, "language": "es", "answer": true}'
+    rule = decode_rule("all", f'{{"action": "intercept", "respond": {respond}}}')
+    world = World(compile_rules([rule]), {}, {})
+    async with opened(server, records, Screener(lambda: world)):
+        await until(lambda: len(records) == 1)
+    assert records.outcomes == ["applied"]
+    asked = [path.partition("?") for path in plays(server)]
+    assert len({path for path, *_ in asked}) == 2
+    assert {query for *_, query in asked} == {"media=sound%3Aa%2Fb%2Csound%3Ac&lang=es"}
+    ways = [path.partition("?")[0].rpartition("/")[2] for path in server.asked]
+    assert ways.index("answer") < server.asked.index(plays(server)[0])
+
+
+def plays(server: Server) -> list[str]:
+    return [path for path in server.asked if "/channels/c1/play/" in path]

@@ -15,7 +15,7 @@ from ringfence.calllog.record import (
     make_record,
     mask_number,
 )
-from ringfence.verdict import Action, Reason, Verdict
+from ringfence.verdict import Action, Also, Noted, Reason, Treatment, Verdict
 
 
 def test_a_record_has_all_that_a_traceback_answer_needs(screened):
@@ -83,6 +83,75 @@ def test_a_record_that_is_too_large_loses_headers_and_says_so(screened):
     assert record.cut
     assert record.headers == {}
     assert record.rule == "gateway"
+
+
+def test_a_record_has_the_whole_trail(screened):
+    verdict = Verdict(
+        action=Action.DIVERT,
+        reason=Reason.RULE,
+        rule="gateway",
+        callee="acme",
+        score=60,
+        treatment=Treatment(language="es", context="checks"),
+        noted=(
+            Noted("points", Action.SCORE, False, "caller +1900*", 60),
+            Noted("watch", Action.BLOCK, True),
+        ),
+        also=(Also("caught", 3_600, "gateway"),),
+    )
+    made = make_record(screened(verdict=verdict), "applied", "w1")
+    record = json.loads(encode_record(made))
+    assert decode_record(encode_record(made)) == made
+    assert {name: record[name] for name in ("callee", "score", "treatment", "noted", "also")} == {
+        "callee": "acme",
+        "score": 60,
+        "treatment": {"language": "es", "context": "checks"},
+        "noted": [
+            {
+                "rule": "points",
+                "action": "score",
+                "monitor": False,
+                "why": "caller +1900*",
+                "points": 60,
+            },
+            {"rule": "watch", "action": "block", "monitor": True},
+        ],
+        "also": [{"list": "caught", "seconds": 3_600, "rule": "gateway"}],
+    }
+    assert log_line(made)["score"] == 60
+    assert log_line(made)["callee"] == "acme"
+
+
+def test_a_treatment_that_says_nothing_is_left_out(screened):
+    verdict = Verdict(action=Action.INTERCEPT, reason=Reason.RULE, treatment=Treatment())
+    assert b"treatment" not in encode_record(make_record(screened(verdict=verdict), "", ""))
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "challenge"),
+    [
+        (Action.CHALLENGE, "passed", "passed"),
+        (Action.CHALLENGE, "failed", "failed"),
+        (Action.CHALLENGE, "hung-up", "hung-up"),
+        (Action.CHALLENGE, "late", ""),
+        (Action.BLOCK, "failed", ""),
+        (Action.BLOCK, "hung-up", ""),
+    ],
+)
+def test_a_challenge_has_its_result_beside_the_verdict(screened, action, outcome, challenge):
+    verdict = Verdict(action=action, reason=Reason.RULE, rule="r")
+    record = make_record(screened(verdict=verdict), outcome, "w1")
+    assert (record.action, record.outcome, record.challenge) == (action, outcome, challenge)
+
+
+def test_a_trail_that_is_too_long_is_cut_and_says_so(screened):
+    noted = tuple(Noted(f"rule-{n}", Action.FLAG, True, '"' * 200) for n in range(1_000))
+    matched = ("\u2028" * 2_000,) * 20
+    verdict = Verdict(action=Action.BLOCK, reason=Reason.RULE, noted=noted, matched=matched)
+    data = encode_record(make_record(screened(verdict=verdict), "applied", "w1"))
+    record = decode_record(data)
+    assert len(data) <= MAX_RECORD
+    assert (record.cut, len(record.noted), len(record.noted[0].why)) == (True, 64, 128)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"id": 7}', b"[" * 10_000])

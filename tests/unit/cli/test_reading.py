@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime
 
 import click
 import pytest
 
-from ringfence.cli.list_file import check, entries
 from ringfence.cli.output import moment, one_line, parse_moment, parse_span
 from ringfence.cli.rule_flags import as_entry, rule_flags, rule_of
 from ringfence.rules import RuleRefused
 from ringfence.rules.model import When
+from ringfence.rules.respond import Respond
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -73,7 +72,9 @@ def test_every_field_of_a_rule_has_its_flag() -> None:
     rule = rule_of("r", "", {**flags, "action": "block"}, "alice", NOW)
     assert {name: getattr(rule.when, name) for name in flags} == flags
     options = {option.name for option in click.command(rule_flags(lambda: None)).params}
-    assert set(When.__struct_fields__) <= options
+    others = {"score": "score_at_least"}
+    assert {others.get(name, name) for name in When.__struct_fields__} <= options
+    assert {*Respond.__struct_fields__, "points", "also"} <= options
 
 
 def test_a_rule_of_flags_is_checked_as_any_other() -> None:
@@ -86,26 +87,6 @@ def test_a_rule_of_flags_is_checked_as_any_other() -> None:
 def test_flags_and_a_file_exclude_each_other() -> None:
     with pytest.raises(click.UsageError, match="not from both"):
         rule_of("r", "-", {"action": "block"}, "alice", NOW)
-
-
-def test_a_file_of_numbers_may_have_comments_columns_and_a_byte_order_mark() -> None:
-    text = '\ufeff# head\n+12025550100\n\n"202-555-0101",spam\r\n+1900* # premium\n2025550102;x\n'
-    file = io.BytesIO(text.encode())
-    assert check(file) == (4, 0, [])
-    assert list(entries(file)) == ["+12025550100", "+12025550101", "+1900*", "+12025550102"]
-
-
-def test_bad_lines_are_counted_and_named_by_their_number() -> None:
-    file = io.BytesIO(b"+12025550100\nfoo\n\xff\xfe\n+0\n" + b"x\n" * 30)
-    checked = check(file)
-    assert (checked.good, checked.bad) == (1, 33)
-    assert [line.number for line in checked.shown[:3]] == [2, 3, 4]
-    assert len(checked.shown) == 20
-
-
-def test_an_endless_line_does_not_fill_the_memory() -> None:
-    checked = check(io.BytesIO(b"9" * 100_000))
-    assert checked.good == 0
 
 
 def test_nothing_that_strangers_wrote_moves_the_cursor() -> None:

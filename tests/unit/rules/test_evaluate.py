@@ -1,35 +1,27 @@
-"""From rules and a call to a verdict; also against a plain evaluator that tries every rule."""
+"""From rules and a call to a verdict; see test_evaluate_plainly for random ones."""
 
 from __future__ import annotations
 
-import ipaddress
-import itertools
-import json
-import math
-import re
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ringfence.attestation import Attestation, Level, Verification
-from ringfence.call import Call
 from ringfence.lists import NumberList, parse_entry
-from ringfence.numbers import normalise
-from ringfence.rules import Rule, compile_rules, decode_rule, evaluate, explain
-from ringfence.rules.compile import compile_rule
-from ringfence.verdict import Action, Reason, Verdict
+from ringfence.rules import Rule, compile_rules, demands, evaluate
+from ringfence.rules.choice import DUTIES, Choice
+from ringfence.thresholds import Thresholds
+from ringfence.verdict import Action, Basis, Reason, Verdict
 
 Make = Callable[..., Any]
+HOW = {"monitor", "choice", "thresholds", "counted"}
 
 
 @pytest.fixture
 def verdict(rule: Make, call: Make) -> Callable[..., Verdict]:
-    def of(*rules: Rule, monitor: bool = False, **facts: Any) -> Verdict:
-        return evaluate(compile_rules(rules), call(**facts), {}, 0.0, monitor=monitor)
+    def of(*rules: Rule, lists: Any = None, **facts: Any) -> Verdict:
+        how = {name: facts.pop(name) for name in HOW & facts.keys()}
+        return evaluate(compile_rules(rules), call(**facts), lists or {}, 0.0, **how)
 
     return of
 
@@ -119,258 +111,258 @@ def test_a_rule_that_is_off_or_has_run_out_does_nothing(verdict: Make, rule: Mak
     assert verdict(*rules).reason is Reason.NO_RULE
 
 
-# -- against a plain evaluator ----------------------------------------------------------------
-
-NUMBERS = [
-    *("+12025550100", "+12025550123", "+12025550199", "+12025550200", "+13015550100"),
-    *("+19005550100", "+442079460123", "611", "*67", "anonymous"),
-    *("+18005550100", "+16475550100", "+12225550123", "+12029110123"),
-]
-CANNOT_EXIST = ("+12225550123", "+12029110123")
-COUNTRIES = {"+1222": "", "+1647": "CA", "+1": "US", "+44": "GB", "": ""}
-NUMBER_VALUES = [
-    *("+12025550100", "+12025550123", "+442079460123", "+1*", "+1202*", "+12025550*", "+1900*"),
-    *("+44*", "+12025550100-+12025550199", "+12025550123-+12025550200", "611", "*67", "anonymous"),
-    *("+12025550100-+19005550100", "+12025550123-+12025550123", "@a", "@b", "@missing"),
-]
-WORDS = ["invalid", "neighbour", "own", "same", "tollfree"]
-PATTERNS = [r"~^\+1202", "~0123$", "~^[^+]", r"~^\+1(800|9\d\d)", "~(5+)+01", "~[^0-9+]"]
-ALL_VALUES = [*NUMBER_VALUES, *WORDS, *PATTERNS]
-TRUNKS = ["carrier-a", "carrier-b", "gw", ""]
-TRUNK_VALUES = ["carrier-a", "carrier-b", "carrier-*", "*", "*a", "g*w"]
-ADDRESSES = ["192.0.2.7", "198.51.100.1", "2001:db8::1", ""]
-ADDRESS_VALUES = ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0"]
-NAMES = ["", "ALICE", "IRS OFFICE", "Irs", "Zoë"]
-NAME_VALUES = ["ALICE", "alice", "~IRS", "~(?i)irs", "~^$", "~^.{5}$", "~[^ -~]", "Zoë"]
-ORIGIDS = ["", "123e4567-e89b-12d3-a456-426614174000"]
-# NOW is in the first two minutes of 1970, a Thursday in London, a Wednesday evening in New York.
-SCHEDULES = {
-    "thu UTC": True,
-    "wed UTC": False,
-    "wed America/New_York": True,
-    "mon-fri 19:00-19:02 America/New_York": True,
-    "19:02-20:00 America/New_York": False,
-    "wed 23:00-00:02 UTC": True,
-    "thu 23:00-00:02 UTC": False,
-}
-
-FIELDS = {
-    "caller": [*ALL_VALUES, "emergency"],
-    "called": ALL_VALUES,
-    "country": ["US", "CA", "GB", "us"],
-    "caller_name": NAME_VALUES,
-    "user_agent": NAME_VALUES,
-    "trunk": TRUNK_VALUES,
-    "provider": TRUNK_VALUES,
-    "source_ip": ADDRESS_VALUES,
-    "attestation": ["A", "B", "C", "none"],
-    "verification": ["passed", "failed", "none"],
-    "origid": [ORIGIDS[1], ORIGIDS[1].upper(), "another"],
-    "schedule": list(SCHEDULES),
-}
+# -- points and thresholds
 
 
-def any_rule(chance: Random, rule_id: str) -> dict[str, Any]:
-    often = ["caller", "called"] * 4
-    fields = chance.sample([*FIELDS, *often], chance.choice([0, 1, 1, 1, 2, 3]))
-    return {
-        "id": rule_id,
-        "action": chance.choice(["allow", "flag", "flag", "block", "intercept"]),
-        "priority": chance.choice([1, 1, 2]),
-        "when": {
-            field: [
-                chance.choice(["", "", "!"]) + value
-                for value in chance.sample(FIELDS[field], chance.choice([1, 1, 2, 3]))
-            ]
-            for field in fields
-        },
-        "mode": chance.choice(["enforce", "enforce", "monitor"]),
-        "enabled": chance.random() < 0.9,
-        "expires_at": chance.choice([None, None, "1970-01-01T00:00:50Z", "1970-01-01T00:03:00Z"]),
-    }
+SOME = Thresholds(flag_at=20, challenge_at=40, block_at=60)
 
 
-# Made once, as compiling costs more than all else here; hypothesis picks among them.
-POOL = [any_rule(Random(n), f"r{n}") for n in range(600)]
-COMPILED = {rule["id"]: compile_rule(decode_rule(rule["id"], json.dumps(rule))) for rule in POOL}
-RULES = st.lists(st.integers(0, len(POOL) - 1), max_size=30, unique=True).map(
-    lambda numbers: [POOL[n] for n in numbers]
+def points(rule: Make, rule_id: str, number: int, **fields: Any) -> Rule:
+    made: Rule = rule(rule_id, "score", points=number, **fields)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("score", "action", "label"),
+    [(19, "allow", ""), (20, "flag", "SPAM?"), (40, "challenge", ""), (60, "block", "")],
 )
-CALLS = st.fixed_dictionaries(
-    {
-        "caller": st.sampled_from([*NUMBERS, "911"]),
-        "called": st.sampled_from(NUMBERS),
-        "caller_name": st.sampled_from(NAMES),
-        "user_agent": st.sampled_from(NAMES),
-        "trunk": st.sampled_from(TRUNKS),
-        "provider": st.sampled_from(TRUNKS),
-        "source_ip": st.sampled_from(ADDRESSES),
-        "attestation": st.sampled_from(["A", "B", "C", "none"]),
-        "verification": st.sampled_from(["passed", "failed", "none"]),
-        "origid": st.sampled_from(ORIGIDS),
-    }
-)
-# A list keeps one expiry for one entry, so each is written in one way only.
-ANOTHER_WAY = "+12025550123-+12025550123"
-IN_A_LIST = [value for value in NUMBER_VALUES if value[0] not in "@a" and value != ANOTHER_WAY]
-ENTRIES = st.dictionaries(
-    st.sampled_from(IN_A_LIST), st.sampled_from([math.inf, 50.0, 150.0]), max_size=4
-)
-LISTS = st.fixed_dictionaries({"a": ENTRIES, "b": ENTRIES, "own": ENTRIES})
-NOW = 100.0
+def test_points_add_up_and_the_highest_threshold_decides(
+    verdict: Make, rule: Make, score: int, action: str, label: str
+) -> None:
+    said = verdict(points(rule, "a", 10), points(rule, "b", score - 10), thresholds=SOME)
+    assert (said.action, said.label, said.score) == (action, label, score)
+    assert [(n.rule, n.points) for n in said.noted] == [("a", 10), ("b", score - 10)]
+    if action != "allow":
+        assert (said.reason, said.rule, said.basis) == (Reason.SCORE, "", "analytics")
+        assert said.matched == (f"score {score}, {action}_at {getattr(SOME, action + '_at')}",)
 
 
-def holds(field: str, value: str, call: dict[str, str], lists: dict[str, dict[str, float]]) -> bool:
-    if field == "schedule":
-        return SCHEDULES[value]
-    if field == "country":
-        prefixes = [prefix for prefix in COUNTRIES if call["caller"].startswith(prefix)]
-        return COUNTRIES[max(prefixes, key=len)] == value.upper()
-    of_call = call[field]
-    if value.startswith("~"):
-        return bool(re.search(value[1:], of_call))
-    if field == "source_ip":
-        return bool(of_call) and ipaddress.ip_address(of_call) in ipaddress.ip_network(value)
-    if field in ("trunk", "provider"):
-        return fits(value, of_call)
-    if field == "origid":
-        return value.lower() == of_call
-    if field not in ("caller", "called"):
-        return value == of_call
-    if value in (*WORDS, "emergency"):
-        return means(value, of_call, call, lists)
-    if value.startswith("@"):
-        entries = lists.get(value[1:], {})
-        return any(end > NOW and holds(field, entry, call, lists) for entry, end in entries.items())
-    if value[0] == "+" and value[-1] == "*":
-        return of_call.startswith(value[:-1])
-    if "-" in value:
-        first, last = value.split("-")
-        return of_call.startswith("+") and int(first) <= int(of_call) <= int(last)
-    return value == of_call
+def test_a_score_without_thresholds_decides_nothing(verdict: Make, rule: Make) -> None:
+    said = verdict(points(rule, "a", 100))
+    assert (said.action, said.reason, said.score) == (Action.ALLOW, Reason.NO_RULE, 100)
 
 
-def means(word: str, number: str, call: dict[str, str], lists: dict[str, Any]) -> bool:
-    caller, called = call["caller"], call["called"]
-    return {
-        "invalid": number in CANNOT_EXIST,
-        "neighbour": caller[:2] == "+1" and caller[:8] == called[:8],
-        "own": holds("caller", "@own", {"caller": number}, lists),
-        "same": caller == called != "anonymous",
-        "tollfree": number.startswith("+1800"),
-        "emergency": number == "911",
-    }[word]
+def test_points_can_be_taken_back(verdict: Make, rule: Make) -> None:
+    said = verdict(points(rule, "a", 70), points(rule, "b", -30), thresholds=SOME)
+    assert (said.action, said.score) == (Action.CHALLENGE, 40)
 
 
-def fits(pattern: str, text: str) -> bool:
-    if not pattern:
-        return not text
-    if pattern[0] == "*":
-        return any(fits(pattern[1:], text[at:]) for at in range(len(text) + 1))
-    return text[:1] == pattern[0] and fits(pattern[1:], text[1:])
+def test_a_rule_may_ask_for_the_points_so_far(verdict: Make, rule: Make) -> None:
+    asks = rule("b", "block", when={"score": {"at_least": 50}})
+    assert verdict(points(rule, "a", 49), asks).action is Action.ALLOW
+    said = verdict(points(rule, "a", 50), asks)
+    assert (said.rule, said.matched) == ("b", ("score 50 of 50",))
+    assert verdict(points(rule, "c", 50), asks).action is Action.ALLOW  # points that come later
 
 
-def applies(rule: dict[str, Any], call: dict[str, str], lists: dict[str, Any]) -> bool:
-    if not rule["enabled"] or rule["expires_at"] == "1970-01-01T00:00:50Z":
-        return False
-    for field, values in rule["when"].items():
-        wanted = [value for value in values if value[0] != "!"]
-        if any(holds(field, value[1:], call, lists) for value in values if value[0] == "!"):
-            return False
-        if wanted and not any(holds(field, value, call, lists) for value in wanted):
-            return False
-    return True
+def test_a_call_that_a_rule_allows_has_no_score_held_against_it(verdict: Make, rule: Make) -> None:
+    said = verdict(points(rule, "a", 99), rule("b", "allow"), thresholds=SOME)
+    assert (said.action, said.reason, said.score) == (Action.ALLOW, Reason.RULE, 99)
 
 
-def plainly(
-    rules: list[dict[str, Any]], call: dict[str, str], lists: dict[str, Any], monitor: bool
-) -> tuple[str, str, list[str]]:
-    """Action, rule and noted rules, trying one rule after the other."""
-    noted: list[str] = []
-    flag = ""
-    for rule in sorted(rules, key=lambda rule: (rule["priority"], rule["id"])):
-        if not applies(rule, call, lists):
-            continue
-        if monitor or rule["mode"] == "monitor":
-            noted.append(rule["id"])
-        elif rule["action"] == "flag":
-            noted.append(rule["id"])
-            flag = flag or rule["id"]
-        elif rule["action"] == "allow" and flag:
-            return "flag", rule["id"], noted
-        else:
-            return rule["action"], rule["id"], noted
-    return ("flag", flag, noted) if flag else ("allow", "", noted)
+def test_a_monitor_rules_points_are_noted_and_do_not_count(verdict: Make, rule: Make) -> None:
+    said = verdict(points(rule, "a", 99, mode="monitor"), thresholds=SOME)
+    assert (said.action, said.score, said.noted[0].points) == (Action.ALLOW, 0, 99)
 
 
-def built(
-    rules: list[dict[str, Any]], call: dict[str, str], lists: dict[str, Any]
-) -> tuple[Any, Call, dict[str, NumberList]]:
-    book = compile_rules(COMPILED[rule["id"]] for rule in rules)
-    mirrored = {name: NumberList(name) for name in lists}
-    for name, entries in lists.items():
-        for entry, end in entries.items():
-            mirrored[name].add(parse_entry(entry), end)
-    seen = Call(
-        caller=normalise(call["caller"]),
-        called=normalise(call["called"]),
-        trunk=call["trunk"],
-        provider=call["provider"],
-        caller_name=call["caller_name"],
-        user_agent=call["user_agent"],
-        source_ip=call["source_ip"],
-        attestation=Attestation(
-            Level(call["attestation"]), Verification(call["verification"]), origid=call["origid"]
-        ),
+def test_under_a_general_monitor_the_threshold_is_noted(verdict: Make, rule: Make) -> None:
+    said = verdict(points(rule, "a", 60), thresholds=SOME, monitor=True)
+    assert (said.action, said.reason) == (Action.ALLOW, Reason.NO_RULE)
+    assert [(n.rule, n.action, n.monitor) for n in said.noted] == [
+        ("a", "score", True),
+        ("(score)", "block", True),
+    ]
+
+
+def test_a_flagged_call_keeps_its_own_label_at_the_thresholds(verdict: Make, rule: Make) -> None:
+    flag = rule("f", "flag", respond={"label": "[IRS]"})
+    said = verdict(points(rule, "a", 20), flag, thresholds=SOME)
+    assert (said.action, said.rule, said.label) == (Action.FLAG, "f", "[IRS]")
+    said = verdict(points(rule, "a", 40), flag, thresholds=SOME)
+    assert (said.action, said.reason, said.label) == (Action.CHALLENGE, Reason.SCORE, "[IRS]")
+
+
+# -- challenges and diverts
+
+
+def passed(number: str = "+12025550100") -> dict[str, NumberList]:
+    numbers = NumberList("passed")
+    numbers.add(parse_entry(number), 100.0)
+    return {"passed": numbers}
+
+
+def test_a_challenge_says_how_it_is_done_and_how_it_ends(verdict: Make, rule: Make) -> None:
+    said = verdict(
+        rule("c", "challenge", respond={"tries": 2, "remember": "15m", "language": "es"})
     )
-    return book, seen, mirrored
+    assert (said.action, said.sip, said.prompt) == (Action.CHALLENGE, 403, "")
+    how = said.treatment
+    assert (how.tries, how.remember, how.language) == (2, 900, "es")
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    rules=RULES, calls=st.lists(CALLS, min_size=1, max_size=6), lists=LISTS, monitor=st.booleans()
-)
-def test_the_verdict_is_that_of_trying_every_rule_in_turn(
-    rules: list[dict[str, Any]], calls: list[dict[str, str]], lists: dict[str, Any], monitor: bool
+def test_who_passed_a_challenge_before_is_let_through(verdict: Make, rule: Make) -> None:
+    said = verdict(rule("c", "challenge"), rule("d", "block"), lists=passed())
+    assert (said.action, said.reason, said.rule) == (Action.ALLOW, Reason.CHALLENGE, "c")
+    assert said.matched == ("passed before (+12025550100)",)
+    assert verdict(rule("c", "challenge"), lists=passed("+13035550100")).action == "challenge"
+
+
+def test_who_passed_before_also_passes_the_threshold_but_not_that_of_a_block(
+    verdict: Make, rule: Make
 ) -> None:
-    for facts in calls:
-        book, call, mirrored = built(rules, facts, lists)
-        said = evaluate(book, call, mirrored, NOW, monitor=monitor)
-        action, rule, noted = plainly(rules, facts, lists, monitor)
-        assert (said.action, said.rule, [each.rule for each in said.noted]) == (action, rule, noted)
-        assert (said.reason is Reason.RULE) is bool(rule)
-        assert bool(said.sip) is not said.action.lets_through
-        assert bool(said.label) is (said.action is Action.FLAG)
+    said = verdict(points(rule, "a", 40), thresholds=SOME, lists=passed())
+    assert (said.action, said.reason, said.sip) == (Action.ALLOW, Reason.CHALLENGE, 0)
+    assert verdict(points(rule, "a", 60), thresholds=SOME, lists=passed()).action == "block"
 
 
-@settings(max_examples=60, deadline=None)
-@given(rules=RULES, calls=st.lists(CALLS, min_size=1, max_size=6), lists=LISTS)
-def test_the_index_leaves_out_no_rule_that_matches(
-    rules: list[dict[str, Any]], calls: list[dict[str, str]], lists: dict[str, Any]
+def test_a_divert_says_where_and_has_no_code(verdict: Make, rule: Make) -> None:
+    said = verdict(rule("d", "divert", respond={"context": "honeypot", "extension": "s"}))
+    assert (said.action, said.sip) == (Action.DIVERT, 0)
+    assert (said.treatment.context, said.treatment.extension) == ("honeypot", "s")
+
+
+def test_several_prompts_are_played_in_their_order(verdict: Make, rule: Make) -> None:
+    said = verdict(rule("i", "intercept", respond={"prompt": ["custom/hello", "ss-noservice"]}))
+    assert said.prompt == "custom/hello&ss-noservice"
+
+
+# -- automatic lists
+
+
+def test_every_rule_that_took_effect_puts_the_caller_on_its_lists(
+    verdict: Make, rule: Make
 ) -> None:
-    for facts in calls:
-        book, call, mirrored = built(rules, facts, lists)
-        candidates = [each.order for each in book.lookup.candidates(call, mirrored, NOW)]
-        matching = [
-            compiled.order
-            for compiled in book.rules
-            if compiled.test(call, mirrored, NOW) is not None
+    def also(name: str) -> dict[str, str]:
+        return {"list": name, "for": "1h"}
+
+    said = verdict(
+        rule("a", "flag", also=also("seen")),
+        rule("b", "block", mode="monitor", also=also("never")),
+        rule("c", "block", when={"caller": "+1900*"}, also=also("never")),
+        rule("d", "block", also=[also("caught"), {"list": "year", "for": "365d"}]),
+        rule("e", "block", also=also("never")),
+    )
+    assert [(each.list, each.seconds, each.rule) for each in said.also] == [
+        ("seen", 3_600, "a"),
+        ("caught", 3_600, "d"),
+        ("year", 365 * 86_400, "d"),
+    ]
+
+
+def test_who_passed_a_challenge_before_goes_on_no_list_for_it(verdict: Make, rule: Make) -> None:
+    challenge = rule("c", "challenge", also={"list": "suspects", "for": "1h"})
+    assert verdict(challenge, lists=passed()).also == ()
+
+
+# -- velocity
+
+
+RATE = {"per": "caller", "over": "60s", "at_least": 3}
+
+
+def test_a_rate_matches_from_its_number_of_calls_on(verdict: Make, rule: Make) -> None:
+    fast = rule("fast", "block", when={"trunk": "a", "rate": RATE})
+    for count, action in ((2, "allow"), (3, "block"), (None, "allow")):
+        counted = {} if count is None else {"fast:rate:+12025550100": count}
+        assert verdict(fast, trunk="a", counted=counted).action == action
+    said = verdict(fast, trunk="a", counted={"fast:rate:+12025550100": 3})
+    assert said.matched == ("trunk a", "rate 3 in 1m per caller")
+
+
+def test_a_rule_counts_the_calls_that_meet_all_its_other_conditions(rule: Make, call: Make) -> None:
+    book = compile_rules(
+        [
+            rule("a", "block", when={"trunk": "a", "rate": RATE}),
+            rule("b", "flag", when={"spread": {"per": "trunk", "over": "1h", "at_least": 9}}),
+            rule("c", "block", when={"trunk": "b"}),
+            rule("d", "block", when={"rate": RATE | {"per": ["caller", "trunk"]}}),
         ]
-        assert set(matching) <= set(candidates)
-        assert all(a < b for a, b in itertools.pairwise(candidates))
+    )
+    assert [
+        (d.key, d.member, d.over, d.at_least) for d in demands(book, call(trunk="a"), {}, 0.0)
+    ] == [
+        ("a:rate:+12025550100", "", 60, 3),
+        ("b:spread:a", "+13015550199", 3600, 9),
+        ("d:rate:+12025550100|a", "", 60, 3),
+    ]
+    # the rule that ends it keeps those behind it from counting
+    assert [d.key for d in demands(book, call(trunk="b"), {}, 0.0)] == ["b:spread:b"]
+    assert demands(book, call(called="911", trunk="a"), {}, 0.0) == ()
 
 
-@settings(max_examples=60, deadline=None)
-@given(rules=RULES, facts=CALLS, lists=LISTS, monitor=st.booleans())
-def test_the_explanation_agrees_with_the_verdict(
-    rules: list[dict[str, Any]], facts: dict[str, str], lists: dict[str, Any], monitor: bool
+def test_a_rule_that_may_not_come_to_its_score_keeps_none_from_counting(
+    rule: Make, call: Make
 ) -> None:
-    book, call, mirrored = built(rules, facts, lists)
-    said = evaluate(book, call, mirrored, NOW, monitor=monitor)
-    steps = explain(book, call, mirrored, NOW, monitor=monitor)
-    assert [step.rule for step in steps] == [each.rule.id for each in book.rules]
-    matched = [step.rule for step in steps if step.outcome == "matched"]
-    assert len(matched) <= 1
-    if matched:
-        assert matched == [said.rule]
-    assert [step.rule for step in steps if step.outcome == "noted"] == [n.rule for n in said.noted]
+    book = compile_rules(
+        [rule("a", "block", when={"score": {"at_least": 5}}), rule("b", when={"rate": RATE})]
+    )
+    assert [d.key for d in demands(book, call(), {}, 0.0)] == ["b:rate:+12025550100"]
+
+
+def test_a_rule_that_a_customer_leaves_out_neither_counts_nor_ends(rule: Make, call: Make) -> None:
+    book = compile_rules(
+        [
+            rule("a", basis="analytics", when={"rate": RATE}),
+            rule("b", basis="analytics"),
+            rule("c", when={"rate": RATE}),
+        ]
+    )
+    choice = Choice("acme", analytics=False)
+    asked = demands(book, call(), {}, 0.0, choice=choice)
+    assert [d.key for d in asked] == ["c:rate:+12025550100"]
+    assert len(demands(book, call(), {}, 0.0)) == 1
+    assert len(demands(book, call(), {}, 0.0, monitor=True)) == 2
+    blocked = Choice("acme", blocked="caller *")
+    assert demands(book, call(), {}, 0.0, choice=blocked) == ()
+
+
+def test_a_call_without_what_is_counted_is_not_counted(rule: Make, call: Make) -> None:
+    book = compile_rules([rule("a", "block", when={"rate": RATE})])
+    assert demands(book, call("anonymous"), {}, 0.0) == ()
+    assert evaluate(book, call("anonymous"), {}, 0.0).action is Action.ALLOW
+
+
+def test_a_book_without_counters_asks_for_nothing(rule: Make) -> None:
+    book = compile_rules([rule("a"), rule("b", when={"rate": RATE})])
+    assert book.counting == 1
+    assert book.changed(book.rules[1:], ()).counting == 0
+
+
+# -- the called customer's choice
+
+
+def test_what_a_customer_allows_beats_every_rule_but_a_duty(verdict: Make, rule: Make) -> None:
+    choice = Choice("acme", allowed="caller +12025550100")
+    for basis in Basis:
+        said = verdict(rule("r", "block", basis=basis), choice=choice)
+        assert (said.action is Action.BLOCK) is (basis in DUTIES), basis
+    said = verdict(rule("r", "flag"), points(rule, "s", 99), choice=choice, thresholds=SOME)
+    assert (said.action, said.reason, said.callee) == (Action.ALLOW, Reason.CALLEE, "acme")
+    assert said.matched == ("caller +12025550100",)
+
+
+def test_what_a_customer_blocks_is_blocked_as_unwanted(verdict: Make, rule: Make) -> None:
+    choice = Choice("acme", blocked="caller anonymous")
+    said = verdict(rule("r", "allow"), choice=choice)
+    assert (said.action, said.reason, said.sip, said.basis) == (
+        *(Action.BLOCK, Reason.CALLEE, 607, "subscriber"),
+    )
+    said = verdict(choice=choice, monitor=True)
+    assert (said.action, said.noted[0].rule) == (Action.ALLOW, "(callee)")
+
+
+def test_who_is_both_allowed_and_blocked_is_allowed(verdict: Make) -> None:
+    choice = Choice("acme", allowed="caller +1202*", blocked="caller +12025550100")
+    assert verdict(choice=choice).action is Action.ALLOW
+
+
+def test_who_opted_out_of_analytics_keeps_all_other_rules(verdict: Make, rule: Make) -> None:
+    choice = Choice("acme", analytics=False)
+    for basis in Basis:
+        said = verdict(rule("r", "block", basis=basis), choice=choice)
+        assert (said.action is Action.ALLOW) is (basis is Basis.ANALYTICS), basis
+    assert verdict(points(rule, "s", 99), choice=choice, thresholds=SOME).action is Action.ALLOW
+
+
+def test_an_emergency_call_comes_before_a_customers_block(verdict: Make) -> None:
+    assert verdict(called="911", choice=Choice("x", blocked="caller *")).reason is Reason.EMERGENCY

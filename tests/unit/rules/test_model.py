@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.rules import MAX_RULE_BYTES, Rule, RuleRefused, decode_rule, encode_rule
-from ringfence.rules.model import DEFAULT_LABEL, Respond, Schedule, When, values_of
+from ringfence.rules.model import Schedule, Score, When, values_of
+from ringfence.rules.respond import DEFAULT_LABEL, Listing, Respond
+from ringfence.rules.velocity import Rate, Spread
 from ringfence.verdict import Action, Basis
 
 
@@ -61,19 +63,40 @@ def test_an_action_is_all_that_a_rule_must_have() -> None:
     assert encode_rule(rule) == b'{"action":"block","id":"r"}'
 
 
+RATE = {"per": "caller", "over": "60s", "at_least": 10}
+
+
 @pytest.mark.parametrize(
     ("rule", "named"),
     [
         ({}, "action"),
         ({"action": "blok"}, "action"),
         ({"action": None}, "action"),
-        ({"action": "challenge"}, "action"),
+        ({"action": "score"}, "points, such as 40"),
+        ({"action": "block", "points": 40}, "points are for action score"),
+        ({"action": "divert"}, "respond.context"),
+        ({"action": "divert", "respond": {"context": "a,b"}}, "context takes"),
+        ({"action": "intercept", "respond": {"then": "divert"}}, "respond.context"),
+        ({"action": "intercept", "respond": {"then": "fly"}}, "respond.then"),
+        ({"action": "intercept", "respond": {"repeat": 0}}, "respond.repeat"),
+        ({"action": "intercept", "respond": {"language": "../es"}}, "language takes"),
+        ({"action": "challenge", "respond": {"tries": 9}}, "respond.tries"),
+        ({"action": "challenge", "respond": {"remember": "soon"}}, "60s, 15m, 1h or 7d"),
+        ({"action": "block", "also": {"list": "caught"}}, "for"),
+        ({"action": "block", "also": {"list": "a b", "for": "1h"}}, "is no list"),
+        ({"action": "block", "also": {"list": "caught", "for": "1 h"}}, "60s, 15m, 1h or 7d"),
+        ({"action": "block", "also": {"list": "emergency", "for": "1h"}}, "not for rules to fill"),
+        ({"action": "block", "when": {"rate": {**RATE, "over": "60"}}}, "60s, 15m, 1h or 7d"),
+        ({"action": "block", "when": {"rate": {**RATE, "over": "8d"}}}, "at most 7d"),
+        ({"action": "block", "when": {"rate": {**RATE, "at_least": 0}}}, "when.rate.at_least"),
+        ({"action": "block", "when": {"rate": {**RATE, "per": "moon"}}}, "when.rate.per"),
+        ({"action": "block", "when": {"spread": {**RATE, "of": "caller"}}}, "always one"),
+        ({"action": "block", "when": {"score": {"at_least": 0}}}, "when.score.at_least"),
         ({"action": "block", "whne": {}}, "whne"),
         ({"action": "block", "when": {"calller": "+1900*"}}, "calller"),
-        ({"action": "block", "when": {"signer": "818H"}}, "signer"),
         ({"action": "block", "when": {"rate": {"per": "caller"}}}, "rate"),
         ({"action": "block", "when": {"spread": {"per": "caller"}}}, "spread"),
-        ({"action": "block", "when": {"score": {"at_least": 60}}}, "score"),
+        ({"action": "block", "when": {"score": 60}}, "score"),
         ({"action": "block", "when": {"schedule": {"days": "mon-fri"}}}, "timezone"),
         ({"action": "block", "when": {"schedule": {"timezone": ""}}}, "when.schedule.timezone"),
         ({"action": "block", "when": {"schedule": {"timezone": "UTC", "day": "mon"}}}, "`day`"),
@@ -238,15 +261,24 @@ NOTES = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 MOMENTS = st.datetimes(timezones=st.just(UTC)) | st.none()
 RULES = st.builds(
     Rule,
-    action=st.sampled_from(Action),
+    action=st.sampled_from([a for a in Action if a not in (Action.SCORE, Action.DIVERT)]),
     id=st.just("r"),
     priority=st.integers(0, 1_000_000),
     when=st.builds(
         When,
         caller=st.sampled_from([(), "anonymous", ("+1900*", "!@good")]),
         schedule=SCHEDULES,
+        rate=st.sampled_from([None, Rate("caller", "60s", 10), Rate(("caller", "trunk"), "1h", 1)]),
+        spread=st.sampled_from([None, Spread("caller", "60s", 10, "called")]),
+        score=st.sampled_from([None, Score(60)]),
     ),
-    respond=st.builds(Respond, sip=st.sampled_from([None, 400, 699])),
+    respond=st.builds(
+        Respond,
+        prompt=st.sampled_from([(), "a", ("a", "b/c")]),
+        sip=st.sampled_from([None, 400, 699]),
+        remember=st.sampled_from(["0s", "24h", "7d"]),
+    ),
+    also=st.sampled_from([(), Listing("caught", "1h"), (Listing("a", "1h"), Listing("b", "2d"))]),
     basis=st.sampled_from(Basis),
     mode=st.sampled_from(["enforce", "monitor"]),
     enabled=st.booleans(),

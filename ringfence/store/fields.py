@@ -1,0 +1,65 @@
+"""What may stand in the hashes of rules, trunks and callees, and what a write of one did; does no
+I/O and knows no Redis."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from ringfence.call import clean
+from ringfence.rules import decode_rule, encode_rule
+from ringfence.rules.callees import decode_callee, encode_callee
+from ringfence.rules.compile import compile_rule
+from ringfence.store.scripting import WriteRefused
+from ringfence.trunk import decode_trunk, encode_trunk
+
+Kind = Literal["rule", "trunk", "callee"]
+
+
+class Written(StrEnum):
+    """What a write did."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    SAME = "same"
+
+
+class Stored(NamedTuple):
+    """What a write did, and the version that is in Redis now."""
+
+    result: Written
+    version: str
+
+
+class FieldChange(NamedTuple):
+    """A rule, trunk or callee as it was in Redis (None: not there) and is to be (None: gone)."""
+
+    kind: Kind
+    id: str
+    was: bytes | None
+    now: bytes | None
+
+
+class Moved(WriteRefused):
+    """What was to be changed is not what it was: somebody else has changed it."""
+
+
+def checked(kind: Kind, id: str, text: bytes | str) -> bytes:
+    """What is kept in Redis of a rule, a trunk or a callee. ValueError says what is wrong."""
+    if kind == "rule":
+        rule = decode_rule(id, text)
+        compile_rule(rule)
+        return encode_rule(rule)
+    check = _checked_trunk if kind == "trunk" else _checked_callee
+    try:
+        return check(id, text)
+    except ValueError as error:
+        raise WriteRefused(f"{kind} {clean(id, 80)}: {error}") from None
+
+
+def _checked_trunk(name: str, text: bytes | str) -> bytes:
+    return encode_trunk(decode_trunk(name, text))
+
+
+def _checked_callee(id: str, text: bytes | str) -> bytes:
+    return encode_callee(decode_callee(id, text))

@@ -51,6 +51,7 @@ class Ringfence:
             **environment,
         }
         self.on_admin: Callable[[str], None] = lambda typed: None
+        self.command_prefix: tuple[str, ...] = ()
         self._lab = lab
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -133,7 +134,7 @@ class Ringfence:
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a `ringfence` command."""
         done = subprocess.run(
-            [sys.executable, "-m", "ringfence.cli", *arguments],
+            [*self.command_prefix, sys.executable, "-m", "ringfence.cli", *arguments],
             env=self.environment, cwd=HERE, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         if check and done.returncode != 0:

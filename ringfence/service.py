@@ -18,7 +18,7 @@ from typing import Protocol
 
 import structlog
 
-from ringfence import pauses
+from ringfence import pauses, standstill
 from ringfence.calllog import CallLog
 from ringfence.calllog.aside import Aside
 from ringfence.calllog.folders import SpoolFailed
@@ -138,6 +138,7 @@ class Service:
             asyncio.create_task(self._run_behind("counters", self._counters.run)),
             asyncio.create_task(self._run_behind("automatic lists", self._catcher.run)),
             asyncio.create_task(self._set_aside()),
+            asyncio.create_task(standstill.watch()),
         ]
         for door in self._doors:
             await door.open()

@@ -25,6 +25,7 @@ EXPLAINED = (
     "verdict not applied",
     "no embedded Valkey",
     "ARI event filter not set",
+    "stood still",
 )
 
 

@@ -87,10 +87,10 @@ class Memory:
         missed = self._missed.get(x5u)
         return missed.failure if missed is not None and now < missed.until else None
 
-    def hold(self, x5u: str, signer: Signer, fetched: float, now: float) -> None:
-        """From now on this is the signer."""
+    def hold(self, x5u: str, signer: Signer, fetched: float, used: float) -> None:
+        """From now on this is the signer; `used` counts where there was none before."""
         before = self._proven.get(x5u) or self._new.get(x5u)
-        held = Held(signer, fetched, _due(signer, fetched), before.used if before else now)
+        held = Held(signer, fetched, _due(signer, fetched), before.used if before else used)
         self._missed.pop(x5u, None)
         if x5u in self._proven:
             _put(self._proven, x5u, held, self._most[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 from cryptography import x509
@@ -30,10 +30,12 @@ log = structlog.get_logger(__name__)
 Policy = Literal["check", "require", "off"]
 Chain = tuple[x509.Certificate, ...]
 Key = tuple[str, bytes]
-"""Where a list is, and the fingerprint of the authority whose certificate says so: each may sign
-a list of its own, and what one says of another's certificates counts for nothing."""
+"""Where a list is, and whom it is good for: b"" for all, as one who is trusted with it signed it;
+else the fingerprint of the authority that signed it, whose word on others' certificates counts
+for nothing."""
+FOR_ALL = b""
 
-MAX_LISTS = 64
+MAX_LISTS = 256
 FRESH_SECONDS = 3_600.0
 """A list is fetched again after this, and before it says that the next one is out."""
 RETRY_SECONDS = 60.0
@@ -49,6 +51,11 @@ class _Listed:
         self.revocations: Revocations | None = None
         self.fetched = 0.0
         self.due = 0.0
+
+
+class _Read(NamedTuple):
+    revocations: Revocations
+    is_for_all: bool
 
 
 class RevocationLists:
@@ -122,8 +129,12 @@ class RevocationLists:
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
 
     def _keys(self, signer: Signer) -> Sequence[Key]:
-        issuer = signer.chain[1].fingerprint(SHA256()) if signer.crls else b""
-        return [(address, issuer) for address in signer.crls]
+        """Where the signer's lists stand, or will."""
+        issuer = _fingerprint(signer.chain)
+        return [
+            (address, FOR_ALL if (address, FOR_ALL) in self._lists else issuer)
+            for address in signer.crls
+        ]
 
     def _is_old(self, revocations: Revocations) -> bool:
         update = revocations.next_update
@@ -141,7 +152,7 @@ class RevocationLists:
         anchors = self._anchors()
         listed = self._lists.get(key) or _Listed(chain)
 
-        async def read(kept: Kept) -> Revocations | Failure:
+        async def read(kept: Kept) -> _Read | Failure:
             try:
                 return await self._source.threads.run(lambda: self._read(kept, anchors, chain))
             except CrlError as error:
@@ -149,6 +160,7 @@ class RevocationLists:
 
         # Another worker's will do, if it is new enough.
         than = max(listed.fetched, self._clock() - FRESH_SECONDS)
+        found: _Read | Failure
         try:
             found = await self._source.obtain(address, than, read)
         except (FetchFailed, LaneFull, BadLocation) as error:
@@ -164,16 +176,27 @@ class RevocationLists:
             found = await read(kept) if kept else found
         else:
             listed.fetched = now
-            update = found.next_update or now + FRESH_SECONDS
+            update = found.revocations.next_update or now + FRESH_SECONDS
             listed.due = max(now + RETRY_SECONDS, min(now + FRESH_SECONDS, update))
         if not isinstance(found, Failure):
-            listed.revocations = found
+            listed.revocations = found.revocations
+            self._lists.pop(key, None)
+            key = address, FOR_ALL if found.is_for_all else _fingerprint(chain)
         if anchors is self._anchors():
             self._lists[key] = listed
             self._lists.move_to_end(key)
             while len(self._lists) > MAX_LISTS:
                 self._lists.popitem(last=False)
 
-    def _read(self, kept: Kept, anchors: Anchors, chain: Chain) -> Revocations:
-        trusted = (*anchors.roots.certificates, *anchors.issuers)
-        return read_revocations(kept.body, self._clock(), trusted=trusted, others=chain[1:])
+    def _read(self, kept: Kept, anchors: Anchors, chain: Chain) -> _Read:
+        now, trusted = self._clock(), (*anchors.roots.certificates, *anchors.issuers)
+        try:
+            return _Read(read_revocations(kept.body, now, trusted=trusted), True)
+        except CrlError:
+            others = chain[1:2]
+            return _Read(read_revocations(kept.body, now, trusted=(), others=others), False)
+
+
+def _fingerprint(chain: Chain) -> bytes:
+    """Of who issued the signer's certificate."""
+    return chain[1].fingerprint(SHA256())

@@ -116,9 +116,15 @@ class CertificateStore:
         """Take what lies on disk into memory, if it is good."""
         anchors = self._anchors.current
         found = await self._read(kept, anchors)
-        if isinstance(found, Signer) and anchors is self._anchors.current:
-            now = self._clock()
-            self._memory.hold(kept.address, found, min(kept.at, now), now)
+        now = self._clock()
+        if (
+            isinstance(found, Signer)
+            and anchors is self._anchors.current
+            and self._memory.held(kept.address, now) is None
+        ):
+            # No call has asked for it yet, for all we know.
+            fetched = min(kept.at, now)
+            self._memory.hold(kept.address, found, fetched, fetched)
             if proven:
                 self._memory.prove(kept.address)
 

@@ -272,6 +272,34 @@ async def test_workers_share_the_revocation_list_too(
     assert web.asked["/crl"] == 1
 
 
+async def test_no_authority_takes_back_another_ones_certificates(
+    web: Web, authority: Authority, open_store: Open, tmp_path: Path
+) -> None:
+    rival = Authority("Rival")
+    with (tmp_path / "roots.pem").open("ab") as file:
+        file.write(rival.roots_pem)
+    # the rival's own signer, first, makes its list known
+    signer, own = authority.signer("1", crl=web.url("/crl")), rival.signer("2", crl=web.url("/crl"))
+    web.put("/crl", rival.revocation_list([signer.chain[0], own.chain[0]]))
+    store = open_store().store
+    assert reason_of(await store.wait(web.put("/own.pem", own.pem), 5.0)) is Reason.REVOKED
+    assert isinstance(await store.wait(web.put("/a.pem", signer.pem), 5.0), Signer)
+
+
+async def test_one_list_of_the_roots_owner_is_read_once_for_all_authorities(
+    web: Web, authority: Authority, open_store: Open, tmp_path: Path
+) -> None:
+    rival = Authority("Rival")
+    with (tmp_path / "roots.pem").open("ab") as file:
+        file.write(rival.roots_pem)
+    bad, good = rival.signer("1", crl=web.url("/crl")), authority.signer("2", crl=web.url("/crl"))
+    web.put("/crl", authority.revocation_list([bad.chain[0]], indirect=True))
+    store = open_store().store
+    assert isinstance(await store.wait(web.put("/good.pem", good.pem), 5.0), Signer)
+    assert reason_of(await store.wait(web.put("/bad.pem", bad.pem), 5.0)) is Reason.REVOKED
+    assert web.asked["/crl"] == 1
+
+
 # -- certificates ------------------------------------------------------------------------------
 
 

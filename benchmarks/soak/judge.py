@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from benchmarks.soak.changes import GENERATIONS
 from benchmarks.soak.ledger import Ledger, Trouble
-from benchmarks.soak.traffic import Placed
+from benchmarks.soak.traffic import GOT_THROUGH, Placed
 
 FINAL_WITHIN_MS = 2_000.0
 MARGIN = 0.3
 """Seconds around a call in which trouble still excuses it: a killed door's queue, a late event."""
-ANSWERED, BLOCKED, CANCELLED = 200, 603, 487
+BLOCKED, CANCELLED = 603, 487
+THROUGH = (200, GOT_THROUGH)
 FREE = frozenset({"free", "flagged", "emergency", "generation"})
 STOPPED = frozenset({"listed", "intercepted"})
 ACTION = {"free": "allow", "flagged": "flag", "emergency": "allow", "listed": "block",
@@ -45,7 +46,7 @@ def judge(
         judged.seen[call.kind, call.status] += 1
         excuse = trouble.excuse(call.door, call.began - MARGIN, call.ended + MARGIN)
         wrong = [_in_time(call, excuse), _verdict(call, excuse, trouble, ledger)]
-        if call.kind == "frequent" and call.status in (ANSWERED, BLOCKED):
+        if call.kind == "frequent" and call.status in (*THROUGH, BLOCKED):
             wrong.append(frequent.judge(call))
         if call.kind == "generation":
             wrong += [_generations(record) for record in logged[call.call_id]]
@@ -55,7 +56,7 @@ def judge(
                 f"{call.kind} {call.caller} {call.door} {call.status} {call.setup_ms:.0f} ms "
                 f"at {call.began:.2f} {call.call_id}{f' ({excuse})' if excuse else ''}"
             )
-        if call.kind in STOPPED and call.status == ANSWERED:
+        if call.kind in STOPPED and call.status in THROUGH:
             judged.unscreened[excuse or "no trouble"] += 1
     return judged
 
@@ -70,7 +71,7 @@ def _in_time(call: Placed, excuse: str) -> str:
 def _verdict(call: Placed, excuse: str, trouble: Trouble, ledger: Ledger) -> str:
     if call.kind == "leaver" or not call.status:
         return ""
-    if call.status not in (ANSWERED, BLOCKED):
+    if call.status not in (*THROUGH, BLOCKED):
         return "a SIP response of nobody's making"
     blocked = call.status == BLOCKED
     if call.kind in FREE:

@@ -26,8 +26,6 @@ from ringfence.certificates.lookup import Resolver
 MAX_REDIRECTS = 2
 CONNECT_SECONDS = 2.0
 """For one of a name's addresses, so that a dead one leaves time for the next."""
-
-
 _OURS = frozenset(
     {
         *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT),

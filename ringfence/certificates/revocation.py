@@ -74,6 +74,7 @@ class RevocationLists:
         self._policy = policy
         self._lists: OrderedDict[Key, _Listed] = OrderedDict()
         self._fetching: dict[Key, asyncio.Task[None]] = {}
+        self._changed = False
 
     async def ready(self, signer: Signer) -> None:
         """When this returns, the signer's lists are here or cannot be had. As long as a fetch."""
@@ -109,14 +110,15 @@ class RevocationLists:
         return failure
 
     async def refresh(self) -> bool:
-        """Fetch again what is due. True where any list changed."""
+        """Fetch again what is due. True where signers are to be judged anew: by a list that has
+        changed since the last time, whoever asked for it."""
         now = self._clock()
         due = [(key, listed) for key, listed in self._lists.items() if now >= listed.due]
-        before = [listed.revocations for _, listed in due]
         tasks = [self._start(key, listed.chain) for key, listed in due]
         if tasks:
             await asyncio.wait(tasks)
-        return any(listed.revocations != old for (_, listed), old in zip(due, before, strict=True))
+        changed, self._changed = self._changed, False
+        return changed
 
     def forget(self) -> None:
         """Whoever signed them may not be trusted any more."""
@@ -171,6 +173,8 @@ class RevocationLists:
                 "no revocation list", address=printable(address), reason=printable(found.detail)
             )
             listed.due = now + RETRY_SECONDS
+            # One that is required may have become too old.
+            self._changed = self._changed or self._policy == "require"
             kept = None if listed.revocations else await self._source.kept(address)
             # Whom an old one names is taken back all the same.
             found = await read(kept) if kept else found
@@ -179,6 +183,7 @@ class RevocationLists:
             update = found.revocations.next_update or now + FRESH_SECONDS
             listed.due = max(now + RETRY_SECONDS, min(now + FRESH_SECONDS, update))
         if not isinstance(found, Failure):
+            self._changed = self._changed or listed.revocations != found.revocations
             listed.revocations = found.revocations
             self._lists.pop(key, None)
             key = address, FOR_ALL if found.is_for_all else _fingerprint(chain)
@@ -199,4 +204,4 @@ class RevocationLists:
 
 def _fingerprint(chain: Chain) -> bytes:
     """Of who issued the signer's certificate."""
-    return chain[1].fingerprint(SHA256())
+    return (chain[1:] or chain)[0].fingerprint(SHA256())

@@ -165,9 +165,9 @@ class CertificateStore:
         except (FetchFailed, BadLocation) as error:
             found = Failure(Reason.NO_CERTIFICATE, str(error))
         except Exception as error:
-            # No call is lost by it, but it would be tried again with each.
+            # A fault of ours. It counts as a failure, or it would be tried again with each call.
             log.exception("certificate not fetched", x5u=printable(x5u))
-            found = Failure(Reason.NO_CERTIFICATE, f"{type(error).__name__}, see the log")
+            found = Failure(Reason.CERTIFICATE_PENDING, f"{type(error).__name__}, see the log")
         now = self._clock()
         if anchors is not self._anchors.current:
             return  # judged by roots that are no longer in force: the next call asks anew

@@ -91,8 +91,7 @@ class Upkeep:
                 self._memory.drop(x5u)
         self._memory.forgive()
         self._lists.forget()
-        for _, held in self._memory.all():
-            await self._lists.ready(held.signer)
+        await asyncio.gather(*(self._lists.ready(held.signer) for _, held in self._memory.all()))
         await self._judge_anew()
 
     async def _judge_anew(self) -> None:

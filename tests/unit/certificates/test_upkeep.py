@@ -215,6 +215,38 @@ async def test_a_signer_who_is_taken_back_later_no_longer_counts(
     assert reason_of(store.get(x5u, clock.now)) is Reason.REVOKED
 
 
+async def test_a_list_that_another_ones_call_brought_takes_a_signer_back_too(
+    web: Web, authority: Authority, open_store: Open, clock: Clock
+) -> None:
+    first, second = (authority.signer(spc, crl=web.url("/crl")) for spc in ("1", "2"))
+    web.put("/crl", authority.revocation_list([]))
+    x5u = web.put("/1.pem", first.pem)
+    store, upkeep = open_store()
+    await store.wait(x5u, 5.0)
+    web.put("/crl", authority.revocation_list([first.chain[0]]))
+    clock.now += FRESH_SECONDS + 1
+    assert isinstance(await store.wait(web.put("/2.pem", second.pem), 5.0), Signer)
+    await upkeep.look()
+    assert reason_of(store.get(x5u, clock.now)) is Reason.REVOKED
+
+
+async def test_a_required_list_whose_server_stays_away_stops_its_signers_in_the_end(
+    web: Web, authority: Authority, open_store: Open, settings: AttestationSection, clock: Clock
+) -> None:
+    web.put("/crl", authority.revocation_list([]))
+    x5u = web.put("/a.pem", authority.signer("1", crl=web.url("/crl")).pem)
+    store, upkeep = open_store(msgspec.structs.replace(settings, crl="require"))
+    assert isinstance(await store.wait(x5u, 5.0), Signer)
+    web.remove("/crl")
+    clock.now += DAY.total_seconds()
+    await upkeep.look()
+    await store.settled()
+    assert isinstance(store.get(x5u, clock.now), Signer)
+    clock.now += DAY.total_seconds()
+    await upkeep.look()
+    assert reason_of(await store.wait(x5u, 5.0)) is Reason.UNTRUSTED
+
+
 async def test_a_list_that_cannot_be_had_stops_nobody_unless_it_is_required(
     web: Web, authority: Authority, open_store: Open, settings: AttestationSection
 ) -> None:

@@ -29,7 +29,7 @@ test: $(READY) lab
 check: lint types contracts unit
 
 unit: $(READY)
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n auto tests/unit
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -166,9 +166,11 @@ class _Line:
         # The next command ends a sound, which then has no reply of its own; unless it came to its
         # end just then. So this one's reply is known by what it says.
         reply = await self._ask(command("GET FULL VARIABLE", MARK))
-        earlier = Reply(200, True)
-        while reply.value != MARK:
-            earlier, reply = reply, await self._session.reply(PATIENCE)
+        if reply.value == MARK:
+            return Reply(200, True)
+        earlier, reply = reply, await self._session.reply(PATIENCE)
+        if reply.value != MARK:
+            raise TimeoutError  # who sends anything else is no Asterisk, and may go on for ever
         return earlier
 
     async def set(self, name: str, value: str) -> bool:

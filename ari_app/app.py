@@ -17,7 +17,7 @@ import structlog
 from ari_app.challenge import Challenges
 from ari_app.client import AriClient
 from ari_app.events import Channel, Event
-from ari_app.leftovers import Leftover, left_waiting
+from ari_app.leftovers import left_waiting
 from ari_app.rest import AriUnreachable, Reply
 from ari_app.settings import AriSettings, RestMode
 from ari_app.sharing import tell_sharing
@@ -35,6 +35,8 @@ HEARSAY = 0.1
 """Seconds in which the event of a hang-up may follow the 404 that it caused."""
 RETRY = 0.05
 REMEMBERED = 4_096
+_LENGTHENING = (Action.INTERCEPT, Action.CHALLENGE)
+"""What is told to a call in several requests, the longer wait among them."""
 
 
 class AriDoor:
@@ -198,6 +200,9 @@ class AriDoor:
             if reply.ok and action is Action.INTERCEPT:
                 reply = await self._verdicts.intercept(screened, waiting.channel.id)
         except (AriUnreachable, TimeoutError):
+            if action in _LENGTHENING:
+                # Its longer wait may have begun all the same, and nobody would end it.
+                self._aside(self._release(waiting.channel.id))
             if not unreachable:
                 return "late"
             # One line for an outage, not one for each of its calls: they are in the call log.
@@ -260,13 +265,14 @@ class AriDoor:
         known = {*self._in_flight, *self._answered}
         async for left in left_waiting(http, self._settings.app_name, known):
             if left.judged:
-                self._aside(self._release(left))
+                self._aside(self._release(left.channel.id))
             else:
                 self._take(left.channel, left.facts)
 
-    async def _release(self, left: Leftover) -> None:
+    async def _release(self, channel: str) -> None:
+        """Send a call on; one that has gone on already is none of ours, and Asterisk says so."""
         try:
-            await self._verdicts.release(left.channel.id)
+            await self._verdicts.release(channel)
         except (AriUnreachable, TimeoutError):
             return
 

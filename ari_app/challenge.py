@@ -206,20 +206,21 @@ class _Room:
         """To the end, to a key, or for `limit` seconds; gives which it was."""
         line = self._line
         line.playbacks += 1
-        line.playback = f"{self._name}-{line.playbacks}"
+        line.playback = playing = f"{self._name}-{line.playbacks}"
         params = {"media": ",".join(f"sound:{sound}" for sound in sounds)}
         if language:
             params["lang"] = language
-        await self._ask("POST", path_of("channels", line.channel, "play", line.playback), params)
+        await self._ask("POST", path_of("channels", line.channel, "play", playing), params)
         end = self._loop.time() + limit
         sign = await self._next_sign(end)
         while isinstance(sign, str) and not keys:
             sign = await self._next_sign(end)
+        # From here on its end is no news: it would be taken for the end of the next sound.
+        line.playback = ""
         if sign is None or isinstance(sign, str):
             # The channel does nothing else until its sound has ended. It may have, just now.
             async with asyncio.timeout(PATIENCE):
-                await self._rest.request("DELETE", path_of("playbacks", line.playback))
-        line.playback = ""
+                await self._rest.request("DELETE", path_of("playbacks", playing))
         return sign
 
     async def _next_sign(self, end: float) -> _Sign | str | None:

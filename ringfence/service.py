@@ -173,7 +173,7 @@ class Service:
         """What is left of a call when it has gone on."""
         self._calllog.put(screened, outcome)
         self._hits.put(screened.verdict, screened.at)
-        self._catcher.put(screened)
+        self._catcher.put(screened, outcome)
 
     def _remember(self, caller: str, seconds: int) -> None:
         """A caller passed a challenge."""

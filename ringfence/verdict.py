@@ -91,6 +91,9 @@ class Noted(msgspec.Struct, frozen=True, omit_defaults=True):
     points: int = 0
 
 
+REMEMBERED = 86_400
+
+
 class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
     """How an intercept, a challenge or a divert is done; see `rules.respond` for the words.
 
@@ -104,7 +107,7 @@ class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
     context: str = ""
     extension: str = ""
     tries: int = 3
-    remember: int = 86_400
+    remember: int = REMEMBERED
 
 
 PLAIN = Treatment()

@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from ringfence.screening import Screened
+
+log = structlog.get_logger(__name__)
 
 PAUSE = 0.01
 """Seconds. What a SIGKILL of this process can cost: the records of its last hundredth."""
@@ -40,4 +44,8 @@ class Aside:
             self._timer = None
         waiting, self._waiting = self._waiting, []
         for screened, outcome in waiting:
-            self._put(screened, outcome)
+            try:
+                self._put(screened, outcome)
+            except Exception:
+                # one record that cannot be kept is not to cost those behind it
+                log.exception("a call's record was not kept", id=screened.id)

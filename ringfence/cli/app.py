@@ -52,6 +52,10 @@ class App(Group):
 def app() -> None:
     """Screens calls on Asterisk by rules in Redis.
 
+    Settings, such as thresholds for the score or monitor mode for all rules, stand in
+    /etc/ringfence/ringfence.toml, which `init` writes, or in the environment:
+    RINGFENCE_SCORE_BLOCK_AT=70, RINGFENCE_SCREENING_MONITOR=true.
+
     \b
     Example:
       ringfence rule add premium --caller '+1900*' --action block

@@ -116,6 +116,10 @@ def _verdict(record: CallRecord) -> str:
         parts.append(f"prompt {record.prompt}")
     if treatment.language:
         parts.append(f"language {treatment.language}")
+    if treatment.repeat > 1:
+        parts.append(f"{treatment.repeat} times")
+    if treatment.answer:
+        parts.append("in an answered call")
     if record.action == Action.CHALLENGE:
         parts.append(f"{treatment.tries} tries, result: {record.challenge or 'none'}")
     elif record.action == Action.INTERCEPT and treatment.then != "reject":

@@ -15,7 +15,8 @@ from ringfence.cli.output import one_line, print_details, print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import expecting, signed
-from ringfence.rules.callees import Callee
+from ringfence.lists import parse_entry
+from ringfence.rules.callees import CALLEE_ID, Callee
 
 _ID = click.argument("callee_id", metavar="ID")
 _VALUES = click.argument("values", metavar="NUMBER...", nargs=-1, required=True)
@@ -170,7 +171,10 @@ def _change(
 ) -> None:
     async def work() -> Change:
         async with open_store(invocation.settings, invocation.signature) as store:
-            return await change(store, callee_id, make, invocation.signature.who, expect)
+            return await change(
+                store, callee_id, lambda old: _owned(callee_id, make(old)),
+                invocation.signature.who, expect,
+            )  # fmt: skip
 
     done = run(work())
     for name in done.missing:
@@ -178,7 +182,21 @@ def _change(
     if invocation.json:
         print_json({"callee": callee_id, "result": done.result, "version": done.version})
     else:
-        click.echo(f"callee {callee_id} {done.result}: {one_line(views.summary(done.callee))}")
+        said = f"callee {callee_id} {done.result}, version {done.version}"
+        click.echo(f"{said}: {one_line(views.summary(done.callee))}")
+
+
+def _owned(callee_id: str, callee: Callee) -> Callee:
+    """`callee`, if it says whose choices these are. `allow` and `block` have no flag for that."""
+    if not callee.numbers and CALLEE_ID.fullmatch(callee_id):
+        try:
+            parse_entry(callee_id)
+        except ValueError:
+            raise Refused(
+                f"callee {callee_id} has no numbers: `ringfence callee set {callee_id} "
+                "--number +12025550123` says whose choices these are"
+            ) from None
+    return callee
 
 
 def _nobody(callee_id: str) -> Refused:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from ringfence.cli.rule_flags import as_entry
 from ringfence.cli.session import Store
 from ringfence.lists import parse_entry
 from ringfence.rules.callees import Callee, compile_callee, decode_callee
@@ -82,7 +83,7 @@ def canonical(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         sign = "!" if value.startswith("!") else ""
         try:
-            found.append(sign + parse_entry(value.removeprefix("!")).text)
+            found.append(sign + parse_entry(as_entry(value.removeprefix("!"))).text)
         except ValueError:
             found.append(value)
     return tuple(dict.fromkeys(found))

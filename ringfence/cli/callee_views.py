@@ -46,11 +46,14 @@ def summary(callee: Callee) -> str:
 
 def details(callee_id: str, text: bytes) -> list[tuple[str, str]]:
     """All of one callee."""
-    undo = ("undo", f"ringfence callee remove {callee_id}")
+    undo = [
+        ("undo", f"ringfence callee undo {callee_id}"),
+        ("remove", f"ringfence callee remove {callee_id}"),
+    ]
     try:
         callee = decode_callee(callee_id, text)
     except ValueError as error:
-        return [("callee", callee_id), ("state", "REFUSED"), ("because", str(error)), undo]
+        return [("callee", callee_id), ("state", "REFUSED"), ("because", str(error)), *undo]
     return [
         ("callee", callee_id),
         ("numbers", " ".join(values_of(callee.numbers)) or callee_id),
@@ -61,7 +64,8 @@ def details(callee_id: str, text: bytes) -> list[tuple[str, str]]:
         ("added by", callee.added_by or "(not known: written by hand)"),
         ("since", moment(callee.added_at) or "(not known: written by hand)"),
         ("version", version_of(text)),
-        undo,
+        ("history", f"ringfence callee history {callee_id}"),
+        *undo,
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -84,6 +85,13 @@ def _attempt(facts: dict[str, Any]) -> CallAttempt:
         if not colon:
             raise click.UsageError(f"--header {header!r}: write 'NAME: VALUE'")
         headers[name.strip().lower()] = value.strip()
+    if facts["source_ip"]:
+        try:
+            ip_address(facts["source_ip"])
+        except ValueError:
+            raise click.UsageError(
+                f"--source-ip {facts['source_ip']!r} is no address: write 192.0.2.1 or 2001:db8::1"
+            ) from None
     if facts["user_agent"]:
         headers["user-agent"] = facts["user_agent"]
     return CallAttempt(

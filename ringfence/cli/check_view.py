@@ -10,9 +10,10 @@ import msgspec
 from ringfence.attestation import Verification
 from ringfence.call import Call
 from ringfence.cli.output import moment, one_line, print_details, print_table
+from ringfence.durations import duration_text
 from ringfence.rules import Step
 from ringfence.rules.choice import Choice
-from ringfence.verdict import Verdict
+from ringfence.verdict import Action, Verdict
 
 SHORT = 40
 """With more rules than this only those are shown that have something to do with the call."""
@@ -46,6 +47,7 @@ def print_answer(answer: Answer, *, everything: bool) -> None:
         ("verdict", str(verdict.action)),
         ("SIP", str(verdict.sip or "")),
         ("prompt", verdict.prompt),
+        *_treatment(answer),
         ("label", verdict.label),
         ("reason", str(verdict.reason)),
         ("rule", verdict.rule),
@@ -73,6 +75,22 @@ def print_answer(answer: Answer, *, everything: bool) -> None:
         )
     if len(steps) < len(answer.steps):
         click.echo(f"{len(answer.steps) - len(steps)} more rules; --all shows them", err=True)
+
+
+def _treatment(answer: Answer) -> list[tuple[str, str]]:
+    verdict, treatment = answer.verdict, answer.verdict.treatment
+    challenged, heard = verdict.action == Action.CHALLENGE, verdict.action == Action.INTERCEPT
+    caught = ", ".join(f"{each.list} for {duration_text(each.seconds)}" for each in verdict.also)
+    place = f"{treatment.extension or answer.call.called.text}@{treatment.context}"
+    return [
+        ("language", treatment.language),
+        ("times", str(treatment.repeat) if treatment.repeat > 1 else ""),
+        ("answered", "yes" if treatment.answer else ""),
+        ("tries", str(treatment.tries) if challenged else ""),
+        ("then", treatment.then if heard else ""),
+        ("to", place if treatment.context else ""),
+        ("put on a list", caught),
+    ]
 
 
 def _chosen(choice: Choice) -> str:

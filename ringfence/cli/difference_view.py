@@ -13,7 +13,7 @@ import click
 from ringfence.cli.difference import Changed, Difference, FieldsDifference, ListDifference
 from ringfence.cli.export_file import moment_text
 from ringfence.cli.output import one_line
-from ringfence.cli.rule_views import conditions
+from ringfence.cli.rule_views import conditions, deed
 from ringfence.rules import Rule, decode_rule
 
 MOST_ENTRIES = 20
@@ -85,7 +85,7 @@ def difference_text(changed: Changed) -> str:
 def _summary(changed: Changed, document: dict[str, Any]) -> str:
     if changed.write.kind == "rule" and document:
         rule: Rule = decode_rule(changed.name, json.dumps(document))
-        return f"{rule.action} {conditions(rule)}" + (f" ({rule.note})" if rule.note else "")
+        return f"{deed(rule)} {conditions(rule)}" + (f" ({rule.note})" if rule.note else "")
     shown = ", ".join(f"{name} {_value(value)}" for name, value in document.items())
     return shown or changed.refused or "the defaults"
 

@@ -128,5 +128,5 @@ def _undoing(store: Store) -> Undoing:
 
 def _nothing(kind: str, name: str) -> str:
     if name:
-        return f"no change of {kind} {name} is known"
+        return f"no change of {kind} {name} is known: `ringfence {kind} history` shows all"
     return f"no change of any {kind} is known"

@@ -111,7 +111,8 @@ def import_(
     parts += (
         [f"from {numbers.columns}"] if numbers.columns.heading or numbers.columns.number else []
     )
-    parts += [f"{checked.bad} lines left out"] if checked.bad else []
+    lines = "line" if checked.bad == 1 else "lines"
+    parts += [f"{checked.bad} {lines} left out"] if checked.bad else []
     parts += [f"{checked.run_out} have run out and are left out"] if checked.run_out else []
     parts += [f"until {moment(until)}"] if until < math.inf else []
     parts += [f"source {source}"] if source else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -15,22 +14,23 @@ from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.list_import import import_
 from ringfence.cli.list_sources import command as sources_command
 from ringfence.cli.list_sources import source_document, source_line
+from ringfence.cli.list_users import callees_by_list, rules_by_list
 from ringfence.cli.membership import find_in_list, who_brought
 from ringfence.cli.output import moment, parse_moment, print_details, print_table
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_flags import as_entry
-from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import signed
+from ringfence.lists import parse_entry
 from ringfence.numbers import normalise
-from ringfence.rules.compile import compile_rules
 from ringfence.store.bringing import Bringer, Few
 from ringfence.store.list_changes import Done
 from ringfence.store.sources import Sources
 from ringfence.store.taking_out import Taker
 
 SORT_MOST = 100_000
+MOST_NAMED = 8
 _NAME = click.argument("name", metavar="NAME")
 _NUMBERS = click.argument("numbers", metavar="NUMBER...", nargs=-1, required=True)
 
@@ -49,7 +49,8 @@ command.add_command(sources_command)
 @_NAME
 @_NUMBERS
 @click.option("--for", "span", metavar="SPAN", help="Only for so long: 90m, 12h, 7d, 2w.")
-@click.option("--until", metavar="WHEN", help="Only until 2027-01-31, or a time with its zone.")
+@click.option("--expires", "--until", "until", metavar="WHEN",
+              help="Only until 2027-01-31, or a time with its zone.")  # fmt: skip
 @signed
 @click.pass_obj
 def add(
@@ -62,7 +63,7 @@ def add(
       ringfence list add scammers +12025550123 '+1900*' --for 7d
     """
     if span and until:
-        raise click.UsageError("--for or --until, not both")
+        raise click.UsageError("--for or --expires, not both")
     expires, now = math.inf, datetime.now(UTC)
     if text := span or until:
         expires = parse_moment(text, now).timestamp()
@@ -155,6 +156,11 @@ def show(invocation: Invocation, name: str, number: str, limit: int) -> int:
 
 async def _membership(invocation: Invocation, name: str, text: str) -> int:
     number = normalise(text)
+    if not number.e164:
+        try:
+            parse_entry(number.text)  # a short code, or an entry as `list show` writes it
+        except ValueError:
+            raise Refused(f"{text[:80]!r} is no number: write +12025550123") from None
     async with open_store(invocation.settings) as store:
         found = await find_in_list(store, name, number, time.time())
         if not found and not await store.reader.list_size(name):
@@ -221,37 +227,40 @@ async def _some(
 @command.command("names")
 @click.pass_obj
 def names(invocation: Invocation) -> None:
-    """All lists with their size, the number of their sources, and the rules that name them.
+    """All lists with their size, the number of their sources, and the rules and callees that name
+    them.
 
     \b
     Example:
       ringfence list names
     """
 
-    async def work() -> list[tuple[str, int, int, list[str]]]:
+    async def work() -> list[tuple[str, int, int, list[str], list[str]]]:
         async with open_store(invocation.settings) as store:
             found = {n: await store.reader.list_size(n) for n in await store.reader.list_names()}
-            users, sources = await _users(store), Sources(store.redis, store.keys)
+            users, callees = await rules_by_list(store), await callees_by_list(store)
+            sources = Sources(store.redis, store.keys)
             named = {n: len((await sources.outline(n)).named) for n in found}
         return [
-            (n, found.get(n, 0), named.get(n, 0), users.get(n, []))
-            for n in sorted({*found, *users})
+            (n, found.get(n, 0), named.get(n, 0), users.get(n, []), callees.get(n, []))
+            for n in sorted({*found, *users, *callees})
         ]
 
     lists = run(work())
     if invocation.json:
         print_json([
-            {"list": n, "size": size, "sources": sources, "rules": rules}
-            for n, size, sources, rules in lists
+            {"list": n, "size": size, "sources": sources, "rules": rules, "callees": callees}
+            for n, size, sources, rules, callees in lists
         ])  # fmt: skip
     elif not lists:
         click.echo("no lists: ringfence list add NAME NUMBER", err=True)
     else:
         rows = (
-            (n, str(size) if size else "none", str(sources) if sources else "", ", ".join(rules))
-            for n, size, sources, rules in lists
-        )
-        print_table(("list", "entries", "sources", "rules"), rows)
+            (n, str(size) if size else "none", str(sources) if sources else "", _few(rules),
+             _few(callees))
+            for n, size, sources, rules, callees in lists
+        )  # fmt: skip
+        print_table(("list", "entries", "sources", "rules", "callees"), rows)
 
 
 def _sources(store: Store, invocation: Invocation) -> Sources:
@@ -259,10 +268,6 @@ def _sources(store: Store, invocation: Invocation) -> Sources:
     return Sources(store.redis, store.keys, signature.who, why=signature.why)
 
 
-async def _users(store: Store) -> dict[str, list[str]]:
-    users: dict[str, list[str]] = defaultdict(list)
-    for rule_id, text in (await store.reader.rules()).items():
-        if rule := read_rule(rule_id, text).rule:
-            for name in compile_rules([rule]).list_names:
-                users[name].append(rule_id)
-    return users
+def _few(names: list[str]) -> str:
+    more = f", {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -10,7 +10,7 @@ import click
 
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.rule_flags import rule_flags, rule_of
-from ringfence.cli.rule_views import conditions
+from ringfence.cli.rule_views import conditions, deed
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import expecting, signed
 from ringfence.rules import Rule
@@ -29,11 +29,17 @@ _ID = click.argument("rule_id", metavar="ID")
 def add(invocation: Invocation, /, rule_id: str, source: str, **flags: Any) -> None:
     """Add a rule, from flags or from JSON. An existing id is refused.
 
+    Every condition that is given must be met. Each may be repeated, then one of its values is
+    enough; ! in front of a value excludes it, and ~ begins a pattern (RE2), sought anywhere in
+    the text or in a number as +12025550123. Calls meet the rules lowest priority first, then by
+    id; flag and score go on to the next rule, the other actions end it.
+
     \b
     Examples:
       ringfence rule add premium --caller '+1900*' --action block --note 'ticket 17'
       ringfence rule add fast --rate '30 in 60s per caller' --action block --also caught:1h
       ringfence rule add gateway --attestation C --action challenge --basis analytics
+      ringfence rule add near --caller neighbour --caller '!@known' --action score --points 20
     """
     run(_write(invocation, rule_id, source, flags, only_new=True))
 
@@ -46,7 +52,7 @@ def add(invocation: Invocation, /, rule_id: str, source: str, **flags: Any) -> N
 @signed
 @click.pass_obj
 def set_(invocation: Invocation, /, rule_id: str, source: str, expect: str, **flags: Any) -> None:
-    """Put a rule in the place of the one with this id, or add it.
+    """Put a rule in the place of the one with this id, or add it; flags as those of `add`.
 
     With --expect it is refused where somebody else has changed the rule since you saw it.
 
@@ -77,7 +83,7 @@ async def _write(
                     "missing_lists": missing})  # fmt: skip
         return
     said = f"rule {rule_id} {done.result}, version {done.version}"
-    click.echo(f"{said}: {rule.action} {conditions(rule)}")
+    click.echo(f"{said}: {deed(rule)} {conditions(rule)}")
     for name in missing:
         click.echo(f"note: there is no list {name} yet: ringfence list add {name} NUMBER", err=True)
 
@@ -115,9 +121,13 @@ def remove(invocation: Invocation, rule_ids: tuple[str, ...], expect: str) -> in
         print_json([{"id": rule_id, "removed": done} for rule_id, done in removed.items()])
     else:
         for rule_id, done in removed.items():
-            said = f"rule {rule_id} removed" if done else f"ringfence: no rule {rule_id}"
+            said = f"rule {rule_id} removed" if done else _nothing(rule_id)
             click.echo(said, err=not done)
     return 0 if all(removed.values()) else 1
+
+
+def _nothing(rule_id: str) -> str:
+    return f"ringfence: no rule {rule_id}: `ringfence rule list` shows them"
 
 
 @click.command("enable", cls=Command)

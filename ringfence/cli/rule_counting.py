@@ -25,6 +25,7 @@ def rate_of(text: str) -> dict[str, Any]:
     if not (match := _RATE.fullmatch(text)):
         raise _refusal("--rate", text, RATE_FORM)
     at_least, over, per = match.groups()
+    _some("--rate", at_least)
     return {"per": _facts("--rate", per), "over": over, "at_least": int(at_least)}
 
 
@@ -33,6 +34,7 @@ def spread_of(text: str) -> dict[str, Any]:
     if not (match := _SPREAD.fullmatch(text)):
         raise _refusal("--spread", text, SPREAD_FORM)
     at_least, of, over, per = match.groups()
+    _some("--spread", at_least)
     return {"of": _facts("--spread", of), "per": _facts("--spread", per), "over": over,
             "at_least": int(at_least)}  # fmt: skip
 
@@ -51,6 +53,11 @@ def _facts(option: str, text: str) -> str | list[str]:
         if fact not in FACTS:
             raise click.UsageError(f"{option}: {fact!r} is not counted: {', '.join(FACTS)}")
     return facts[0] if len(facts) == 1 else facts
+
+
+def _some(option: str, at_least: str) -> None:
+    if not int(at_least):
+        raise click.UsageError(f"{option} counts from 1 on; for every call leave {option} out")
 
 
 def _refusal(option: str, text: str, form: str) -> click.UsageError:

@@ -15,22 +15,25 @@ import msgspec
 from ringfence.cli.hit_views import SHOWN
 from ringfence.cli.output import parse_moment
 from ringfence.cli.refusals import Refused
-from ringfence.cli.rule_counting import RATE_FORM, SPREAD_FORM, also_of, rate_of, spread_of
+from ringfence.cli.rule_counting import FACTS, RATE_FORM, SPREAD_FORM, also_of, rate_of, spread_of
 from ringfence.lists import parse_entry
 from ringfence.numbers import normalise
 from ringfence.repeated import refuse_repeated_names
 from ringfence.rules import MAX_RULE_BYTES, Rule, decode_rule
+from ringfence.rules.respond import DEFAULT_LABEL
 from ringfence.verdict import Action, Basis
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _CONDITIONS = {
-    "caller": "Calling number: +12025550123, '+1900*', a range, @list, '~pattern', anonymous, "
-    "invalid, neighbour, own, same, tollfree, emergency.",
+    "caller": "Calling number: +12025550123, '+1900*', +12025550100-+12025550199, @list, "
+    "'~pattern', anonymous, invalid (cannot exist), neighbour (first six digits of the called "
+    "number), own (in list own), same (as the called number), tollfree, emergency.",
     "called": "Called number, in the same forms, emergency aside.",
     "country": "The caller's, as an ISO code: US.",
     "caller_name": "Caller's name as it is written, or '~pattern'.",
-    "user_agent": "User-Agent header as it is written, or '~pattern'.",
+    "user_agent": "User-Agent header as it is written, or '~pattern'; where the dialplan hands it "
+    "on (RINGFENCE_HEADERS=User-Agent).",
     "trunk": "Trunk (PJSIP endpoint), * allowed.",
     "provider": "Provider that the trunk's settings name, * allowed.",
     "source_ip": "Source address or CIDR.",
@@ -38,11 +41,27 @@ _CONDITIONS = {
     "verification": "passed, failed or none.",
     "signer": "Service provider code of who signed; of tokens that Ringfence verified itself.",
     "origid": "Origination id of the attestation.",
-    "schedule": "'mon-fri 08:00-17:30 America/New_York'.",
+    "schedule": "'mon-fri 08:00-17:30 America/New_York', '22:00-06:00 UTC', 'sat,sun UTC'.",
 }
 _RESPOND = ("prompt", "sip", "label", "language", "answer", "repeat", "then", "context",
             "extension", "tries", "remember")  # fmt: skip
-_DIALLED = re.compile(r"[0-9][0-9 ().-]{6,}")
+_DIALLED = re.compile(r"[0-9(][0-9 ().-]{6,}", re.ASCII)
+# +1 (202) 555-0123; without a separator it is an entry as it stands
+_SEPARATED = re.compile(r"\+[0-9]+[ (.-][0-9 ().-]{4,}", re.ASCII)
+_ACTS_ON = {
+    "points": ("score",),
+    "prompt": ("intercept", "challenge"),
+    "language": ("intercept", "challenge"),
+    "answer": ("intercept",),
+    "repeat": ("intercept",),
+    "then": ("intercept",),
+    "context": ("divert", "intercept"),
+    "extension": ("divert", "intercept"),
+    "tries": ("challenge",),
+    "remember": ("challenge",),
+    "sip": ("block", "intercept", "challenge"),
+    "label": ("flag",),
+}
 
 
 def rule_flags(function: F) -> F:
@@ -52,8 +71,10 @@ def rule_flags(function: F) -> F:
         for name, text in _CONDITIONS.items()
     ]
     options += [
-        click.option("--rate", metavar="TEXT", help=f"So many calls: {RATE_FORM}."),
-        click.option("--spread", metavar="TEXT", help=f"So many different: {SPREAD_FORM}."),
+        click.option("--rate", metavar="TEXT", help=f"So many calls: {RATE_FORM}; per "
+                     f"{', '.join(FACTS)}, or several: 'caller and trunk'."),
+        click.option("--spread", metavar="TEXT",
+                     help=f"So many different ones: {SPREAD_FORM}; of and per the same."),
         click.option("--score-at-least", type=int, metavar="N",
                      help="So many points from the rules before it."),
         click.option("--every-call", is_flag=True, help="Yes, this rule has no condition."),
@@ -64,19 +85,24 @@ def rule_flags(function: F) -> F:
         click.option("--prompt", multiple=True, metavar="SOUND",
                      help="What an intercept or a challenge plays; repeatable."),
         click.option("--language", help="In which prompts are played: es, en_GB."),
-        click.option("--answer", is_flag=True, help="Answer before an intercept's prompt."),
+        click.option("--answer", is_flag=True,
+                     help="Answer before an intercept's prompt, else early media."),
         click.option("--repeat", type=int, help="How often an intercept plays it."),
         click.option("--then", type=click.Choice(["reject", "continue", "divert"]),
-                     help="What follows an intercept."),
+                     help="What follows an intercept; reject where none is given."),
         click.option("--context", help="Of the dialplan, where a divert goes."),
         click.option("--extension", help="There; the called number where none is given."),
-        click.option("--tries", type=int, help="How often a challenge is repeated."),
+        click.option("--tries", type=int,
+                     help="Tries at a challenge: 1 to 5; 3 where none is given."),
         click.option("--remember", metavar="SPAN",
                      help="How long who passed a challenge is not asked again: 24h; 0s: never."),
         click.option("--sip", type=int, help="SIP code instead of the basis's own."),
-        click.option("--label", help="What a flag puts in front of the caller name."),
-        click.option("--basis", type=click.Choice([str(basis) for basis in Basis])),
-        click.option("--mode", type=click.Choice(["enforce", "monitor"])),
+        click.option("--label", help="What a flag puts in front of the caller name; "
+                     f"{DEFAULT_LABEL} where none is given."),
+        click.option("--basis", type=click.Choice([str(basis) for basis in Basis]),
+                     help="On what ground: decides the SIP code, and whom opt-outs spare."),
+        click.option("--mode", type=click.Choice(["enforce", "monitor"]),
+                     help="monitor: only notes what it would have done."),
         click.option("--priority", type=int, help="Lowest first; 100 where none is given."),
         click.option("--expires", metavar="WHEN", help="7d, 2027-01-31 or a time with its zone."),
         click.option("--note", help="Why, for the next admin."),
@@ -119,6 +145,17 @@ def _without_version(text: bytes) -> bytes:
 def _document(rule_id: str, given: dict[str, Any], now: datetime) -> dict[str, Any]:
     if "action" not in given:
         raise click.UsageError("--action is missing: one of " + ", ".join(Action))
+    for name, actions in _ACTS_ON.items():
+        if name in given and given["action"] not in actions:
+            raise click.UsageError(
+                f"--{name} does nothing with action {given['action']}: it goes with "
+                + " or ".join(actions)
+            )
+    for name in _CONDITIONS:
+        if "" in given.get(name, ()):
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is empty: give it a value or leave it out"
+            )
     when: dict[str, Any] = {
         name: [_value(name, v) for v in given[name]] for name in _CONDITIONS if name in given
     }
@@ -160,10 +197,10 @@ def _value(field: str, text: str) -> str:
 def as_entry(text: str) -> str:
     """A number as an admin writes it, in E.164: 202-555-0123 is +12025550123.
 
-    Without a + it is read as dialled in the US. Left as it is where it is no plain number.
+    Without a + it is read as dialled in the US. Left as it is where it is no one number.
     """
     text = text.strip()
-    if _DIALLED.fullmatch(text):
+    if _DIALLED.fullmatch(text) or _SEPARATED.fullmatch(text):
         return normalise(text).e164 or text
     try:
         return parse_entry(text).text

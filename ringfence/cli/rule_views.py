@@ -12,7 +12,7 @@ from ringfence.cli.output import moment
 from ringfence.rules import Rule, RuleRefused, decode_rule
 from ringfence.rules.compile import compile_rule
 from ringfence.rules.model import Score, values_of
-from ringfence.rules.respond import DEFAULT_PROMPT
+from ringfence.rules.respond import DEFAULT_LABEL, DEFAULT_PROMPT
 from ringfence.rules.velocity import Rate, Spread, counters_of
 from ringfence.store.history import version_of
 from ringfence.store.hits import Hits
@@ -55,7 +55,7 @@ def row(shown: Shown, hits: Hits, now: datetime) -> tuple[str, ...]:
     return (
         rule.id,
         str(rule.priority),
-        str(rule.action),
+        deed(rule),
         conditions(rule),
         state(rule, now),
         *hit_cells(hits),
@@ -75,7 +75,7 @@ def state(rule: Rule, now: datetime) -> str:
 
 
 def conditions(rule: Rule) -> str:
-    """``caller +1900* or @scammers, trunk carrier-b*, rate 10 in 1m per caller``."""
+    """``caller +1900* or @list but not @known, trunk carrier-b*, rate 10 in 1m per caller``."""
     when = rule.when
     fields = []
     for name in when.__struct_fields__:
@@ -83,12 +83,34 @@ def conditions(rule: Rule) -> str:
         if isinstance(value, Rate | Spread | Score):
             continue
         if values := values_of(value):
-            text = " or ".join(values[:4]) + (f" or {len(values) - 4} more" if values[4:] else "")
-            fields.append(f"{name} {text}")
+            fields.append(f"{name} {_values(values)}")
     fields += [f"{c.kind} {c.text}" for c in counters_of(rule.id, when.rate, when.spread)]
     if when.score:
         fields.append(f"score at least {when.score.at_least}")
     return ", ".join(fields) or "every call"
+
+
+def _values(values: tuple[str, ...]) -> str:
+    # any value is enough, but not an excluded one: `or` between the two would say the opposite
+    wanted = [value for value in values if not value.startswith("!")]
+    excluded = [value[1:] for value in values if value.startswith("!")]
+    parts = [_few(wanted)] if wanted else []
+    parts += [f"not {_few(excluded)}"] if excluded else []
+    return " but ".join(parts)
+
+
+def _few(values: list[str]) -> str:
+    return " or ".join(values[:4]) + (f" or {len(values) - 4} more" if values[4:] else "")
+
+
+def deed(rule: Rule) -> str:
+    """The action, with the points that it adds or a label of its own."""
+    match rule.action:
+        case Action.SCORE:
+            return f"{rule.action} {rule.points:+d}"
+        case Action.FLAG if rule.respond.label != DEFAULT_LABEL:
+            return f"{rule.action} {rule.respond.label!r}"
+    return str(rule.action)
 
 
 def response(rule: Rule) -> str:
@@ -136,7 +158,10 @@ def _also(rule: Rule) -> str:
 def details(shown: Shown, hits: Hits, now: datetime) -> list[tuple[str, str]]:
     """Why, since when, who, how often, and how to undo it."""
     rule = shown.rule
-    undo = f"ringfence rule remove {shown.id}"
+    undo = [
+        ("undo", f"ringfence rule undo {shown.id}"),
+        ("remove", f"ringfence rule remove {shown.id}"),
+    ]
     if rule is None:
         return [
             ("rule", shown.id),
@@ -147,7 +172,7 @@ def details(shown: Shown, hits: Hits, now: datetime) -> list[tuple[str, str]]:
             ("mend", f"ringfence rule set {shown.id} FILE"),
             ("version", shown.version),
             ("history", f"ringfence rule history {shown.id}"),
-            ("undo", undo),
+            *undo,
         ]
     on = rule.enabled
     return [
@@ -168,7 +193,7 @@ def details(shown: Shown, hits: Hits, now: datetime) -> list[tuple[str, str]]:
          f"ringfence rule {'disable' if on else 'enable'} {rule.id}"),
         ("version", shown.version),
         ("history", f"ringfence rule history {shown.id}"),
-        ("undo", undo),
+        *undo,
     ]  # fmt: skip
 
 

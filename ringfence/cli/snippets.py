@@ -119,4 +119,10 @@ password = {quoted(setup.ami_password)}
 [screening]
 # true: rules only note what they would have done. Good for the first days.
 monitor = false
+
+[score]
+# From how many points on a call is flagged, challenged, blocked; 0: never.
+# flag_at = 30
+# challenge_at = 50
+# block_at = 70
 """

@@ -15,9 +15,12 @@ from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import expecting, signed
 from ringfence.store.history import version_of
 from ringfence.store.writer import Stored
+from ringfence.thresholds import NO_THRESHOLDS
 from ringfence.trunk import DEFAULT_TRUNK, Trunk, decode_trunk
 
 _NAME = click.argument("name", metavar="NAME")
+_POINTS = click.IntRange(0, 100_000)
+_THRESHOLDS = ("flag_at", "challenge_at", "block_at")
 COLUMNS = ("trunk", "country", "attestation", "fail", "provider", "state", "note")
 
 
@@ -51,6 +54,12 @@ command.add_command(undo_command("trunk", "carrier-a"))
     type=click.Choice(["open", "closed", "default"]),
     help="What happens to its calls when screening fails.",
 )
+@click.option("--flag-at", type=_POINTS, metavar="N", help="From so many points on: flagged.")
+@click.option("--challenge-at", type=_POINTS, metavar="N", help="Challenged.")
+@click.option(
+    "--block-at", type=_POINTS, metavar="N", help="Blocked; 0 in any of the three: never."
+)
+@click.option("--score-default", is_flag=True, help="The three as in the settings again.")
 @click.option("--provider", help="The provider behind it.")
 @click.option("--note", help="For the next admin.")
 @expecting
@@ -59,12 +68,19 @@ command.add_command(undo_command("trunk", "carrier-a"))
 def set_(invocation: Invocation, /, name: str, expect: str, **flags: Any) -> None:
     """Change what is given and leave the rest of the trunk's settings as they are.
 
+    With a threshold of its own a trunk has none of those in the settings.
+
     \b
     Example:
       ringfence trunk set carrier-a --attestation headers --verstat-passed A --fail closed
     """
+    points = {name: flags.pop(name) for name in _THRESHOLDS}
+    points = {name: value or None for name, value in points.items() if value is not None}
+    as_settings = flags.pop("score_default")
+    if as_settings and points:
+        raise click.UsageError("--score-default or thresholds of its own, not both")
     given = {key: value for key, value in flags.items() if value not in (None, ())}
-    if not given:
+    if not given and not points and not as_settings:
         raise click.UsageError("nothing to set: give a setting such as --country US")
     if given.get("fail") == "default":
         given["fail"] = ""
@@ -76,6 +92,9 @@ def set_(invocation: Invocation, /, name: str, expect: str, **flags: Any) -> Non
                 trunk = decode_trunk(name, old) if old else DEFAULT_TRUNK
             except ValueError:
                 trunk = DEFAULT_TRUNK  # refused as it is: what is set now takes its place
+            if points or as_settings:
+                own = msgspec.structs.replace(trunk.score or NO_THRESHOLDS, **points)
+                given["score"] = None if as_settings else own
             trunk = msgspec.structs.replace(trunk, **given)
             # checked by the writer as what it is in Redis: JSON
             seen = expect or (version_of(old) if old else "")
@@ -133,8 +152,20 @@ def show(invocation: Invocation, name: str) -> None:
     if invocation.json:
         print_json(document)
         return
-    shown = [(key, " ".join(v) if isinstance(v, tuple) else str(v)) for key, v in document.items()]
-    print_details([*shown, ("undo", f"ringfence trunk remove {name}")])
+    print_details([
+        *((key, _text(value)) for key, value in document.items()),
+        ("history", f"ringfence trunk history {name}"),
+        ("undo", f"ringfence trunk undo {name}"),
+        ("remove", f"ringfence trunk remove {name}"),
+    ])  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {points or 'never'}" for name, points in value.items())
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return "" if value is None else str(value)
 
 
 @command.command("remove")
@@ -167,7 +198,10 @@ def _document(name: str, text: bytes) -> dict[str, Any]:
         trunk = decode_trunk(name, text)
     except ValueError as error:
         return {"trunk": name, "version": version_of(text), "refused": str(error)}
-    return {"trunk": name, **msgspec.structs.asdict(trunk), "version": version_of(text)}
+    # `score` is a structure of its own, which JSON would have as its repr
+    score = msgspec.structs.asdict(trunk.score) if trunk.score else None
+    return {"trunk": name, **msgspec.structs.asdict(trunk), "score": score,
+            "version": version_of(text)}  # fmt: skip
 
 
 def _row(name: str, text: bytes) -> tuple[str, ...]:

@@ -7,10 +7,8 @@ what the customer blocks; the rules; the score.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from ringfence.call import Call
-from ringfence.rules.match import Lists
 from ringfence.verdict import Basis
 
 DUTIES = frozenset(
@@ -44,20 +42,3 @@ class Choice(NamedTuple):
 
 
 NO_CHOICE = Choice()
-
-
-class Choices(Protocol):
-    """What all called customers have chosen."""
-
-    def choice(self, call: Call, lists: Lists, now: float) -> Choice:
-        """What holds for this call."""
-
-
-class Nobodys:
-    """Nobody has chosen anything."""
-
-    def choice(self, call: Call, lists: Lists, now: float) -> Choice:
-        return NO_CHOICE
-
-
-NOBODYS = Nobodys()

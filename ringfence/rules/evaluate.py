@@ -75,9 +75,9 @@ def demands(
 ) -> tuple[Demand, ...]:
     """What to count for this call before it is evaluated; nothing where no rule wants it.
 
-    A rule counts the calls that meet all its other conditions and that no rule before it ended
-    which counts nothing itself. A rule that asks for a score may yet end it or not: those behind
-    it count.
+    A rule counts the calls that meet all its other conditions, a score aside, and that no rule
+    before it ended which counts nothing itself. A rule that asks for a score may yet end it or
+    not: those behind it count.
     """
     if not book.counting or emergency(call, lists, now):
         return ()

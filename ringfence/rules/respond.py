@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from ringfence.durations import parse_duration
 from ringfence.lists import LIST_NAME
-from ringfence.verdict import Also, Treatment
+from ringfence.verdict import REMEMBERED, Also, Treatment
 
 DEFAULT_LABEL = "SPAM?"
 DEFAULT_PROMPT = "ss-noservice"
@@ -71,6 +71,7 @@ class Respond(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     @property
     def treatment(self) -> Treatment:
         """The same in the verdict's words."""
+        seconds = 0 if self.remember == "0s" else parse_duration(self.remember)
         return Treatment(
             language=self.language,
             answer=self.answer,
@@ -79,7 +80,8 @@ class Respond(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             context=self.context,
             extension=self.extension,
             tries=self.tries,
-            remember=0 if self.remember == "0s" else parse_duration(self.remember),
+            # msgspec leaves a default out of a record only if it is that very object
+            remember=REMEMBERED if seconds == REMEMBERED else seconds,
         )
 
 

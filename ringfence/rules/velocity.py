@@ -1,13 +1,15 @@
 """How often calls come: what a rule wants counted, and what is asked of a counter for one call.
 
 Knows no counter: where and how calls are counted is a store's concern. A rule that counts does so
-for every call that meets all its other conditions, the present one included.
+for every call that meets all its other conditions (a score aside), the present one included.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -22,7 +24,9 @@ AtLeast = Annotated[int, Meta(ge=1, le=100_000)]
 """A counter keeps so many entries at most, so this bounds its memory."""
 
 MAX_FACT = 64
-"""Characters of one fact in a counter's key; a number has 16."""
+"""Characters of one fact that are counted by; a number has 16."""
+_SAFE = "+:@*#"
+_ODD = re.compile(r"[^A-Za-z0-9_.~+:@*#-]")
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +84,7 @@ class Counter(NamedTuple):
 
     def demand(self, call: Call) -> Demand | None:
         """What to count for this call; None where it lacks what is counted, such as a caller."""
-        values = [_FACTS[fact](call)[:MAX_FACT] for fact in self.per]
+        values = [_in_key(_FACTS[fact](call)[:MAX_FACT]) for fact in self.per]
         member = _FACTS[self.of](call)[:MAX_FACT] if self.of else ""
         if not all(values) or (self.of and not member):
             return None
@@ -113,6 +117,14 @@ def counters_of(rule_id: str, rate: Rate | None, spread: Spread | None) -> tuple
                 Counter(rule_id, kind, _several(each.per), of, over, each.at_least)  # type: ignore[arg-type]
             )
     return tuple(counters)
+
+
+def _in_key(value: str) -> str:
+    # A called "number" is a stranger's text. With a blank or a quote in it a key would be several
+    # to whoever pipes `redis-cli --scan` into xargs, and with a | two pairs of facts could be one.
+    if not _ODD.search(value):
+        return value
+    return quote(value, safe=_SAFE, errors="replace")[: 3 * MAX_FACT]
 
 
 def _several(per: Facts) -> tuple[Fact, ...]:

@@ -107,13 +107,16 @@ class Catcher:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, screened: Screened) -> None:
-        """Take one call: its caller goes where its verdict says, if there is a number."""
+    def put(self, screened: Screened, outcome: str = "") -> None:
+        """Take one call: its caller goes where its verdict says, if there is a number. Who
+        ``passed`` a challenge is not caught by the rule that asked for it."""
         if (also := screened.verdict.also) and screened.call is not None:
+            let_off = screened.verdict.rule if outcome == "passed" else ""
             for each in also:
-                self.remember(
-                    screened.call.caller.e164, each.list, each.seconds, f"rule:{each.rule}"
-                )
+                if each.rule != let_off:
+                    self.remember(
+                        screened.call.caller.e164, each.list, each.seconds, f"rule:{each.rule}"
+                    )
 
     def remember(self, number: str, name: str, seconds: int, who: str) -> None:
         """Have `number` on list `name` for so long from now, unless it is written just so."""

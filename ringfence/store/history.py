@@ -18,7 +18,8 @@ from ringfence.store.keys import Keys
 from ringfence.store.scripting import WriteRefused
 
 LOOKED_AT = 500
-"""Entries that one script call looks at: a millisecond or two of Redis's time."""
+"""Entries that one script call looks at, if they are small: a millisecond or two of Redis's time.
+Of large ones it looks at a megabyte."""
 VERSION_LENGTH = 12
 UNDO = "undo"
 

@@ -20,8 +20,6 @@ from ringfence.store.keys import CHANGES_MAXLEN, HISTORY_BYTES, HISTORY_MAXLEN, 
 
 Argument = str | bytes | int
 MAX_WHY = 1_000
-_BEGIN = ("announce", "record", "ranges")
-"""Stands in front of every script."""
 
 
 class WriteRefused(ValueError):  # noqa: N818 - the field's word: a write is refused
@@ -34,6 +32,8 @@ class Scripts:
     `why` is the reason, for the next admin; the history keeps it.
     """
 
+    BEGIN: ClassVar[tuple[str, ...]] = ("announce", "record", "ranges", "expired")
+    """Stands in front of every script."""
     NAMES: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -51,7 +51,7 @@ class Scripts:
         self._clock = clock
         self._why = clean(why, MAX_WHY)
         folder = files("ringfence.store") / "scripts"
-        begin = "".join((folder / f"{name}.lua").read_text() for name in _BEGIN)
+        begin = "".join((folder / f"{name}.lua").read_text() for name in self.BEGIN)
         self._scripts = {
             name: redis.register_script(begin + (folder / f"{name}.lua").read_text())
             for name in self.NAMES

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from importlib.resources import files
-from typing import Any, cast
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -44,23 +42,13 @@ FIELDS_AT_ONCE = 1_000
 class Sources(Scripts):
     """The sources of all lists; writes in the name of `who`."""
 
-    def __init__(
-        self,
-        redis: Redis,
-        keys: Keys,
-        who: str = "admin",
-        clock: Callable[[], float] = time.time,
-        *,
-        why: str = "",
-    ) -> None:
-        super().__init__(redis, keys, who, clock, why=why)
-        self._any: Any = redis  # redis-py says of many commands that they may not be awaited
-        folder = files("ringfence.store") / "scripts"
-        names = ("announce", "record", "ranges", "source_scores")
-        begin = "".join((folder / f"{name}.lua").read_text() for name in names)
-        for name in ("source_look", "source_write"):
-            text = begin + (folder / f"{name}.lua").read_text()
-            self._scripts[name] = redis.register_script(text)
+    BEGIN: ClassVar = (*Scripts.BEGIN, "source_scores")
+    NAMES: ClassVar = ("source_look", "source_write")
+
+    @property
+    def _any(self) -> Any:
+        # redis-py says of many commands that they may not be awaited
+        return self._redis
 
     @property
     def redis(self) -> Redis:

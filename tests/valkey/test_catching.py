@@ -119,6 +119,35 @@ async def test_it_is_announced_in_the_rules_name_and_left_out_of_the_history(
     assert not await redis.exists(keys.history)
 
 
+async def test_who_passes_a_challenge_is_not_caught_by_it(
+    catcher: Catcher, written: Callable[[], Awaitable[None]], redis: Redis, keys: Keys
+) -> None:
+    # call's verdict is rule r's; too-often had a part in it before
+    catcher.put(call(CALLER, CAUGHT, Also("robots", HOUR, "r")), "passed")
+    catcher.put(call(OTHER, Also("robots", HOUR, "r")), "failed")
+    await written()
+    assert await redis.zrange(keys.list("caught"), 0, -1) == [CALLER.encode()]
+    assert await redis.zrange(keys.list("robots"), 0, -1) == [OTHER.encode()]
+
+
+async def test_entries_that_ran_out_go_in_parts_and_match_nothing_meanwhile(
+    catcher: Catcher,
+    written: Callable[[], Awaitable[None]],
+    mirror: Mirror,
+    until: Until,
+    redis: Redis,
+    keys: Keys,
+) -> None:
+    past = time.time() - 10
+    await redis.zadd(keys.list("caught"), {f"+1202555{n:05}": past for n in range(10_100)})
+    for number, left in ((CALLER, 101), (OTHER, 2)):
+        catcher.put(call(number, CAUGHT))
+        await written()
+        assert await redis.zcard(keys.list("caught")) == left
+    await until(lambda: mirror.world().lists["caught"].contains(normalise(OTHER), time.time()))
+    assert not mirror.world().lists["caught"].contains(normalise("+120255510099"), time.time())
+
+
 @pytest.mark.parametrize("caller", ["anonymous", "", "611", "Bob", "+1900*"])
 async def test_a_caller_without_a_number_is_left_alone(catcher: Catcher, caller: str) -> None:
     catcher.put(call(caller, CAUGHT))

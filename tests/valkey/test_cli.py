@@ -136,13 +136,16 @@ async def test_an_import_adds_or_replaces(ringfence: Run) -> None:
     assert "holds no numbers" in ringfence("list", "import", "l", "-", code=1).stderr
 
 
-async def test_list_names_shows_sizes_and_the_rules_that_name_them(ringfence: Run) -> None:
+async def test_list_names_shows_sizes_and_who_names_them(ringfence: Run) -> None:
     ringfence("list", "add", "l", "+12025550100")
-    ringfence("rule", "add", "r", "--caller", "@l", "--called", "@missing", "--action", "block")
+    ringfence("rule", "add", "r", "--caller", "@l", "--called", "@missing", "--action", "block",
+              "--also", "caught:1h")  # fmt: skip
+    ringfence("callee", "set", "2025550123", "--number", "202-555-0123", "--allow", "@l")
     names = json.loads(ringfence("list", "names", "--json").stdout)
     assert names == [
-        {"list": "l", "size": 1, "sources": 0, "rules": ["r"]},
-        {"list": "missing", "size": 0, "sources": 0, "rules": ["r"]},
+        {"list": "caught", "size": 0, "sources": 0, "rules": ["r"], "callees": []},
+        {"list": "l", "size": 1, "sources": 0, "rules": ["r"], "callees": ["2025550123"]},
+        {"list": "missing", "size": 0, "sources": 0, "rules": ["r"], "callees": []},
     ]
 
 
@@ -152,6 +155,13 @@ async def test_a_trunks_setting_is_changed_and_the_others_stay(ringfence: Run) -
     shown = json.loads(ringfence("trunk", "show", "carrier-a", "--json").stdout)
     assert (shown["fail"], shown["attestation"], shown["country"]) == ("closed", ["headers"], "GB")
     assert "country" in ringfence("trunk", "set", "carrier-a", "--country", "USA", code=1).stderr
+    ringfence("trunk", "set", "carrier-a", "--block-at", "70", "--flag-at", "30")
+    ringfence("trunk", "set", "carrier-a", "--flag-at", "0")
+    shown = json.loads(ringfence("trunk", "show", "carrier-a", "--json").stdout)
+    assert shown["score"] == {"flag_at": None, "challenge_at": None, "block_at": 70}
+    ringfence("trunk", "set", "carrier-a", "--score-default", "--block-at", "1", code=2)
+    ringfence("trunk", "set", "carrier-a", "--score-default")
+    assert not json.loads(ringfence("trunk", "show", "carrier-a", "--json").stdout)["score"]
     ringfence("trunk", "remove", "carrier-a")
     ringfence("trunk", "show", "carrier-a", code=1)
 
@@ -171,6 +181,15 @@ async def test_check_says_the_verdict_first_and_then_why(ringfence: Run) -> None
     ]  # fmt: skip
     emergency = json.loads(ringfence("check", "--called", "911", "--json").stdout)
     assert emergency["verdict"]["reason"] == "emergency"
+
+
+async def test_check_says_where_a_call_would_go_and_what_it_would_hear(ringfence: Run) -> None:
+    ringfence("rule", "add", "r", "--called", "+12025550100", "--action",
+              "intercept", "--prompt", "custom/a", "--language", "es", "--then", "divert",
+              "--context", "menu", "--extension", "s", "--also", "caught:1h")  # fmt: skip
+    said = ringfence("check", "--caller", "+13035550100", "--called", "+12025550100").stdout
+    for wanted in ("custom/a", "language\tes", "then\tdivert", "to\ts@menu", "caught for 1h"):
+        assert wanted in said
 
 
 async def test_check_reads_a_trunks_headers_as_far_as_it_is_trusted(ringfence: Run) -> None:

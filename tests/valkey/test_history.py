@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -211,6 +212,21 @@ async def test_an_old_change_is_found_behind_thousands_of_others(
     last = await history.last("rule", "old")
     assert last == found
     assert await history.last("rule", "nobody") is None
+
+
+async def test_looking_behind_large_changes_goes_in_steps_of_a_megabyte(
+    writer: Writer, history: History, redis: Redis
+) -> None:
+    await writer.set_rule("old", '{"action": "block"}')
+    caller = [f"+12025550{n:03}" for n in range(1_000)] * 3
+    for n in range(80):
+        note = f"{n} {'n' * 3_900}"
+        rule = {"action": "block", "note": note, "when": {"caller": caller[n : n + 1_000]}}
+        await writer.set_rule("large", json.dumps(rule))
+    assert [change.name for change in await changes_of(history, "rule", "old")] == ["old"]
+    before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    await changes_of(history, "rule", "old")
+    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before >= 3
 
 
 async def test_a_version_that_is_not_there_any_more_changes_nothing(

@@ -29,7 +29,7 @@ if kind == 'set' and expires ~= '' then
   kind = 'zset'
 end
 local sorted = kind == 'zset' or expires ~= ''
-if sorted then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) end
+if sorted then drop_expired(KEYS[1], now) end
 
 local total = 0
 for first = FIRST, #ARGV, chunk do

@@ -36,7 +36,7 @@ if kind == 'set' then
   redis.call('ZUNIONSTORE', KEYS[1], 1, KEYS[1], 'WEIGHTS', '+inf')
   if ttl > 0 then redis.call('PEXPIRE', KEYS[1], ttl) end
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+drop_expired(KEYS[1], now)
 
 local total, changed, expires = 0, {}, nil
 local function tell()

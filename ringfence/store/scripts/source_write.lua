@@ -120,7 +120,7 @@ if what.whole then
       { entries = what.some }))
   end
 else
-  if sorted then redis.call('ZREMRANGEBYSCORE', LIST, '-inf', what.now) end
+  if sorted then drop_expired(LIST, what.now) end
   local gone = write('remove', what.remove, sorted and 'ZREM' or 'SREM')
   keep('remove', gone, nil, what.remove)
   local added, some, expires = 0, {}, nil

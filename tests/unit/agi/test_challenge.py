@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agi.challenge import PATIENCE
 from ringfence.challenge import TRY_LIMIT
 from ringfence.rules.velocity import Counted, Demand
 
@@ -187,6 +188,19 @@ async def test_a_prompt_too_long_is_cut_off(
     verdict_of(await peer.line())
     peer.send(b"200 result=1\n")
     assert await door.outcome() == "passed"
+
+
+async def test_a_peer_that_answers_what_nobody_asked_is_let_go(
+    open_door: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agi.challenge.PROMPT_LIMIT", 0.02)
+    door, peer = await challenged(open_door, SPOKEN[:2])
+    assert b"to-call-this-number" in await peer.line()
+    assert b"ringfence-cut" in await peer.line()
+    peer.send(b"200 result=0\n" * 3)
+    async with asyncio.timeout(PATIENCE / 2):
+        assert await peer.ended()
+    assert await door.outcome() == "late"
 
 
 async def test_an_asterisk_that_will_not_answer_the_call_goes_on_with_it(open_door: Open) -> None:

@@ -131,6 +131,26 @@ async def test_silence_fails_with_a_goodbye(stage: Stage) -> None:
     assert stage.remembered == []
 
 
+async def test_the_goodbye_is_played_to_its_end_although_a_sound_before_it_was_cut_off(
+    stage: Stage,
+) -> None:
+    asterisk, stage.asterisk.finishes = stage.asterisk, False
+
+    def tells_the_end_first(method: str, path: str) -> Reply:
+        if method == "DELETE":
+            asterisk.finish()
+        return Reply(204, b"")
+
+    asterisk.answer = tells_the_end_first
+    asterisk.on_sound["vm-press"] = lambda: asterisk.press("9")
+    held = asyncio.create_task(stage.hold())
+    await until(lambda: "sound:vm-goodbye" in asterisk.sounds)
+    await asyncio.sleep(0.02)
+    assert not held.done()
+    asterisk.finish()
+    assert await held == "failed"
+
+
 async def test_the_rules_language_is_asked_for(stage: Stage) -> None:
     await stage.hold(language="es")
     spoken = [params for _, path, params in stage.asterisk.asked if "/play/" in path]

@@ -337,6 +337,25 @@ async def test_an_intercept_has_its_verdict_on_the_channel_before_its_longer_wai
     assert ["RINGFENCE_VERDICT" in path for path in asked] == [True, False]
 
 
+@pytest.mark.parametrize("action", ["challenge", "intercept"])
+async def test_a_call_whose_longer_wait_may_have_begun_unheard_is_sent_on(
+    server: Server, action: str
+) -> None:
+    rule = decode_rule("all", f'{{"action": "{action}"}}')
+
+    async def one_call(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(start(1))
+        # Asterisk sets it, and says so too late
+        await until(lambda: any("/channels/c1/variable" in path for path in server.asked))
+        server.silent = False
+
+    server.script, server.silent, records = one_call, True, Records()
+    async with opened(server, records, Screener(lambda: World(compile_rules([rule]), {}, {}))):
+        await until(lambda: any("/channels/c1/continue" in path for path in server.asked), 2.0)
+        await until(lambda: len(records) == 1)
+    assert records.outcomes == ["late"]
+
+
 OFTEN = World(
     compile_rules(
         [

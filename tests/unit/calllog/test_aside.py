@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 from ringfence.calllog.aside import AT_MOST, Aside
@@ -48,3 +49,18 @@ async def test_no_more_than_a_few_wait() -> None:
     assert kept.outcomes == []
     door.record(None, "x")  # type: ignore[arg-type]
     assert len(kept.outcomes) == AT_MOST
+
+
+async def test_a_record_that_cannot_be_kept_costs_no_other() -> None:
+    kept: list[str] = []
+
+    def put(screened: Any, outcome: str) -> None:
+        if outcome == "bad":
+            raise RuntimeError("not this one")
+        kept.append(outcome)
+
+    door = Aside(put)
+    for outcome in ("a", "bad", "b"):
+        door.record(SimpleNamespace(id="1"), outcome)  # type: ignore[arg-type]
+    door.flush()
+    assert kept == ["a", "b"]

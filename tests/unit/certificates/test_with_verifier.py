@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from lab.shaken import Authority, identity_header, shaken_passport, sign
-
 from ringfence.attestation.model import Level, Verification
 from ringfence.attestation.verifier import CallFacts, verify
 from tests.unit.certificates.conftest import Clock, Open, Web

@@ -120,7 +120,10 @@ def test_all_faults_are_named_at_once_with_their_lines() -> None:
         ("{}", "no export"),
         ('{"rules": {}}', "no export"),
         ('{"ringfence_export": 2}', "another Ringfence"),
-        ('{"ringfence_export": 1, "rule": {}}', "'rule' is not known: rules, trunks, callees, lists"),
+        (
+            '{"ringfence_export": 1, "rule": {}}',
+            "'rule' is not known: rules, trunks, callees, lists",
+        ),
         ('{"ringfence_export": 1, "rules": {}, "rules": {}}', "there twice"),
         ('{"ringfence_export": 1, "rules": []}', "{ is missing"),
         ('{"ringfence_export": 1} {}', "something follows"),

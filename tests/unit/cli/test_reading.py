@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
+import msgspec
 import pytest
 
 from ringfence.cli.output import moment, one_line, parse_moment, parse_span
 from ringfence.cli.rule_flags import as_entry, rule_flags, rule_of
-from ringfence.rules import RuleRefused
+from ringfence.cli.rule_views import conditions
+from ringfence.rules import RuleRefused, decode_rule
 from ringfence.rules.model import When
 from ringfence.rules.respond import Respond
 
@@ -21,7 +23,11 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     [
         ("+12025550123", "+12025550123"),
         ("202-555-0123", "+12025550123"),
-        ("(202) 555-0123", "(202) 555-0123"),
+        ("(202) 555-0123", "+12025550123"),
+        ("+1 (202) 555-0123", "+12025550123"),
+        ("+1-202-555-0123", "+12025550123"),
+        ("+44 20 7946 0000", "+442079460000"),
+        ("+12025550100-12025550199", "+12025550100-12025550199"),
         ("2025550123", "+12025550123"),
         ("12025550123", "+12025550123"),
         ("011442079460000", "+442079460000"),
@@ -34,6 +40,10 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 )
 def test_numbers_without_a_plus_are_read_as_dialled_in_the_us(typed: str, entry: str) -> None:
     assert as_entry(typed) == entry
+
+
+def test_a_record_does_not_repeat_the_defaults_of_a_treatment() -> None:
+    assert msgspec.to_builtins(Respond(context="menu").treatment) == {"context": "menu"}
 
 
 def test_a_time_is_a_span_from_now_a_date_or_a_time_with_its_zone() -> None:
@@ -91,3 +101,16 @@ def test_flags_and_a_file_exclude_each_other() -> None:
 
 def test_nothing_that_strangers_wrote_moves_the_cursor() -> None:
     assert one_line("a\x1b[2Jb\nc\u202ed") == "a [2Jb c d"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["+1900*", "@a"], "caller +1900* or @a"),
+        (["neighbour", "!own", "!@known"], "caller neighbour but not own or @known"),
+        (["!own", "!@known"], "caller not own or @known"),
+    ],
+)
+def test_what_is_excluded_is_told_from_what_is_wanted(values: list[str], said: str) -> None:
+    when = msgspec.json.encode({"when": {"caller": values}, "action": "block"})
+    assert conditions(decode_rule("r", when)) == said

@@ -290,6 +290,23 @@ def test_a_rule_counts_the_calls_that_meet_all_its_other_conditions(rule: Make, 
     assert demands(book, call(called="911", trunk="a"), {}, 0.0) == ()
 
 
+@pytest.mark.parametrize(
+    ("called", "trunk", "key"),
+    [
+        ("x' other:rules", "a", "d:rate:x%27%20other:rules|a"),
+        ("x|a", "b", "d:rate:x%7Ca|b"),
+        ("100%", "a", "d:rate:100%25|a"),
+        pytest.param("€" * 90, "a", f"d:rate:{'%E2%82%AC' * 64}"[: 7 + 192] + "|a", id="long"),
+        ("*67#", "carrier@a", "d:rate:*67#|carrier@a"),
+    ],
+)
+def test_a_counters_key_is_one_word_whatever_strangers_call(
+    rule: Make, call: Make, called: str, trunk: str, key: str
+) -> None:
+    book = compile_rules([rule("d", when={"rate": RATE | {"per": ["called", "trunk"]}})])
+    assert [d.key for d in demands(book, call(called=called, trunk=trunk), {}, 0.0)] == [key]
+
+
 def test_a_rule_that_may_not_come_to_its_score_keeps_none_from_counting(
     rule: Make, call: Make
 ) -> None:

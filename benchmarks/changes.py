@@ -28,8 +28,8 @@ from ringfence import pauses
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import running_valkey
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.snapshot import SnapshotFile
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.mirror.snapshot import SnapshotFile
 
 TICK = 0.001
 LONG = 0.005

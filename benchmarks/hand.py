@@ -17,8 +17,8 @@ from benchmarks.ruleset import LISTS, listed_numbers, rules
 from ringfence.rules.model import Rule, When, encode_rule
 from ringfence.store.connection import connect_redis
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.writer import Writer
 from ringfence.verdict import Action
 
 PROBE = "0-probe"

@@ -27,8 +27,8 @@ from ringfence import pauses
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import running_valkey
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.snapshot import SnapshotFile
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.mirror.snapshot import SnapshotFile
 
 LOOK_SECONDS = 0.0005
 PATIENCE = 300.0

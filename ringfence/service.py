@@ -26,14 +26,14 @@ from ringfence.challenge import Remember
 from ringfence.config import Settings, SettingsRefused
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import Screened, Screener
-from ringfence.store.catching import Catcher
 from ringfence.store.connection import connect_redis
-from ringfence.store.counters import RedisCounters
+from ringfence.store.counting.catching import Catcher
+from ringfence.store.counting.counters import RedisCounters
+from ringfence.store.counting.hits import HitCounter
 from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed
-from ringfence.store.hits import HitCounter
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.snapshot import SnapshotFile
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.mirror.snapshot import SnapshotFile
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from ringfence.calllog.record import CallRecord, utc_text
 from ringfence.cli.output import moment
 from ringfence.cli.rule_views import Shown, conditions, state
 from ringfence.durations import duration_text
-from ringfence.store.history import Change
+from ringfence.store.writing.history import Change
 from ringfence.verdict import Action, Noted, Reason
 
 COLUMNS = ("time", "caller", "called", "trunk", "att", "verdict", "rule", "sip", "ms", "outcome",

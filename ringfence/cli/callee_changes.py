@@ -16,8 +16,8 @@ from ringfence.cli.session import Store
 from ringfence.lists import parse_entry
 from ringfence.rules.callees import Callee, compile_callee, decode_callee
 from ringfence.rules.model import values_of
-from ringfence.store.history import version_of
-from ringfence.store.writer import Moved, WriteRefused, Written
+from ringfence.store.writing.history import version_of
+from ringfence.store.writing.writer import Moved, WriteRefused, Written
 
 TRIES = 10
 

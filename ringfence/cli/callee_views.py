@@ -9,7 +9,7 @@ import msgspec
 from ringfence.cli.output import moment
 from ringfence.rules.callees import Callee, decode_callee
 from ringfence.rules.model import Values, values_of
-from ringfence.store.history import version_of
+from ringfence.store.writing.history import version_of
 
 COLUMNS = ("callee", "numbers", "allow", "block", "analytics", "state", "note")
 MOST_SHOWN = 3

@@ -16,7 +16,7 @@ from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.output import one_line, parse_past, print_details, print_table
 from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
-from ringfence.store.history import Change, History
+from ringfence.store.writing.history import Change, History
 from ringfence.verdict import Action
 
 # columns while following, when how wide later lines will be is not known yet

@@ -26,7 +26,7 @@ from ringfence.rules.callee_book import compile_callees
 from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import call_of
-from ringfence.store.counters import Peek
+from ringfence.store.counting.counters import Peek
 from ringfence.trunk import DEFAULT_TRUNK, decode_trunk
 from ringfence.world import World
 

@@ -19,7 +19,7 @@ from ringfence.cli.stored import (
 )
 from ringfence.rules import Rule, encode_rule
 from ringfence.rules.callees import Callee, encode_callee
-from ringfence.store.writer import FieldChange, Kind
+from ringfence.store.writing.writer import FieldChange, Kind
 from ringfence.trunk import encode_trunk
 
 Document = dict[str, Any]

@@ -13,9 +13,9 @@ from ringfence.cli.output import print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import signed
-from ringfence.store.history import Change, History, version_of
-from ringfence.store.undo import BY_HAND, Undoing, Undone
-from ringfence.store.writer import Kind
+from ringfence.store.writing.history import Change, History, version_of
+from ringfence.store.writing.undo import BY_HAND, Undoing, Undone
+from ringfence.store.writing.writer import Kind
 
 _FORCE = "Put back what was before, over what was changed since."
 _BY_HAND = "Undo what was changed by hand since the last change."

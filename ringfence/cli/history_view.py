@@ -14,9 +14,9 @@ from ringfence.cli.difference import Changed
 from ringfence.cli.difference_view import counted, difference_text
 from ringfence.cli.export_file import moment_text, rule_document
 from ringfence.rules import decode_rule
-from ringfence.store.history import Change, version_of
-from ringfence.store.undo import BY_HAND
-from ringfence.store.writer import FieldChange, Kind
+from ringfence.store.writing.history import Change, version_of
+from ringfence.store.writing.undo import BY_HAND
+from ringfence.store.writing.writer import FieldChange, Kind
 
 MOST_ENTRIES = 5
 BY_HAND_TEXT = "changed by hand"

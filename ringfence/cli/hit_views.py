@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ringfence.cli.output import moment
 from ringfence.rules import Rule
-from ringfence.store.hits import Hits
+from ringfence.store.counting.hits import Hits
 
 SHOWN = ("hits", "would_hits", "last_hit", "last_would_hit")
 """What `--json` shows beside a rule: `rule set` leaves it out again."""

@@ -28,7 +28,7 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import signed
 from ringfence.rules import Rule
-from ringfence.store.writer import BATCH, Origin
+from ringfence.store.writing.writer import BATCH, Origin
 
 LONG_FILE = 1_000_000
 

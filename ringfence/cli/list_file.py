@@ -21,7 +21,7 @@ from ringfence.cli.output import parse_moment
 from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_flags import as_entry
 from ringfence.lists import parse_entry
-from ringfence.store.entry_set import EntrySet
+from ringfence.store.imports.entry_set import EntrySet
 
 MOST_SHOWN = 20
 MAX_LINE = 4_096

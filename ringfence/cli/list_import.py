@@ -18,10 +18,10 @@ from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import signed
-from ringfence.store.bringing import Bringer
-from ringfence.store.list_changes import Done
-from ringfence.store.source_records import checked_source, import_record
-from ringfence.store.sources import Sources
+from ringfence.store.imports.bringing import Bringer
+from ringfence.store.imports.list_changes import Done
+from ringfence.store.imports.source_records import checked_source, import_record
+from ringfence.store.imports.sources import Sources
 
 
 @click.command("import", cls=Command)

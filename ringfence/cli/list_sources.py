@@ -13,10 +13,10 @@ from ringfence.cli.output import moment, print_table
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
-from ringfence.store.list_changes import LOOKED_AT_ONCE
-from ringfence.store.list_copy import pages
-from ringfence.store.source_records import BY_HAND, Import, Source
-from ringfence.store.sources import Sources
+from ringfence.store.imports.list_changes import LOOKED_AT_ONCE
+from ringfence.store.imports.list_copy import pages
+from ringfence.store.imports.source_records import BY_HAND, Import, Source
+from ringfence.store.imports.sources import Sources
 
 COUNTED = 100_000
 """Entries that are looked for in the list without being asked to: a quarter of a second."""

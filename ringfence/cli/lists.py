@@ -24,10 +24,10 @@ from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import signed
 from ringfence.lists import parse_entry
 from ringfence.numbers import normalise
-from ringfence.store.bringing import Bringer, Few
-from ringfence.store.list_changes import Done
-from ringfence.store.sources import Sources
-from ringfence.store.taking_out import Taker
+from ringfence.store.imports.bringing import Bringer, Few
+from ringfence.store.imports.list_changes import Done
+from ringfence.store.imports.sources import Sources
+from ringfence.store.imports.taking_out import Taker
 
 SORT_MOST = 100_000
 MOST_NAMED = 8

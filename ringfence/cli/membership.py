@@ -13,9 +13,9 @@ from ringfence.cli.progress import progress
 from ringfence.cli.session import Store
 from ringfence.lists import Entry, parse_entry
 from ringfence.numbers import Number
-from ringfence.store.ranges import Ranges
-from ringfence.store.source_records import Source
-from ringfence.store.sources import Sources
+from ringfence.store.imports.ranges import Ranges
+from ringfence.store.imports.source_records import Source
+from ringfence.store.imports.sources import Sources
 
 
 class Found(NamedTuple):

@@ -15,7 +15,7 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_changes import add, disable, enable, remove, set_
 from ringfence.cli.rule_test import test_rules
 from ringfence.cli.session import open_store, run
-from ringfence.store.hits import NEVER, Hits, HitsReader
+from ringfence.store.counting.hits import NEVER, Hits, HitsReader
 
 _ID = click.argument("rule_id", metavar="ID")
 

@@ -14,8 +14,8 @@ from ringfence.rules.compile import compile_rule
 from ringfence.rules.model import Score, values_of
 from ringfence.rules.respond import DEFAULT_LABEL, DEFAULT_PROMPT
 from ringfence.rules.velocity import Rate, Spread, counters_of
-from ringfence.store.history import version_of
-from ringfence.store.hits import Hits
+from ringfence.store.counting.hits import Hits
+from ringfence.store.writing.history import version_of
 from ringfence.verdict import Action, sip_code
 
 COLUMNS = ("rule", "priority", "action", "when", "state", "hits", "last hit", "expires", "added",

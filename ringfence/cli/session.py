@@ -20,7 +20,7 @@ from ringfence.store.connection import address_of, connect_redis, explain_failur
 from ringfence.store.embedded import ValkeyFailed, running_valkey
 from ringfence.store.keys import Keys
 from ringfence.store.reader import Reader
-from ringfence.store.writer import Writer
+from ringfence.store.writing.writer import Writer
 
 T = TypeVar("T")
 # A command may wait longer than a call: the import of a long list keeps Redis busy for a while.

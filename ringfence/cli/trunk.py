@@ -13,8 +13,8 @@ from ringfence.cli.output import print_details, print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import expecting, signed
-from ringfence.store.history import version_of
-from ringfence.store.writer import Stored
+from ringfence.store.writing.history import version_of
+from ringfence.store.writing.writer import Stored
 from ringfence.thresholds import NO_THRESHOLDS
 from ringfence.trunk import DEFAULT_TRUNK, Trunk, decode_trunk
 

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from ringfence.rules import RuleRefused
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
+from ringfence.store.mirror.mirror import Mirror
 from ringfence.store.reader import Reader
-from ringfence.store.writer import FieldChange, Writer, WriteRefused
+from ringfence.store.writing.writer import FieldChange, Writer, WriteRefused
 
 Until = Callable[..., Awaitable[None]]
 

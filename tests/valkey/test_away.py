@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import EmbeddedValkey, ping
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.writer import Writer
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from ringfence.call import CallAttempt
 from ringfence.screening import Screened, Screener
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.writer import FieldChange, Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.writer import FieldChange, Writer
 from ringfence.verdict import Action, Reason, Verdict
 
 Until = Callable[..., Awaitable[None]]

@@ -18,12 +18,12 @@ from structlog.testing import capture_logs
 from ringfence.call import Call, CallAttempt
 from ringfence.numbers import normalise
 from ringfence.screening import Screened
-from ringfence.store.catching import BATCH, Catcher
 from ringfence.store.connection import connect_redis
+from ringfence.store.counting.catching import BATCH, Catcher
 from ringfence.store.embedded import EmbeddedValkey
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.writer import Writer
 from ringfence.verdict import Action, Also, Reason, Verdict
 from tests.valkey.conftest import ended
 

@@ -18,14 +18,14 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from ringfence.rules.velocity import Counted, Demand
-from ringfence.store.catching import Caught, Extender
 from ringfence.store.connection import connect_redis
-from ringfence.store.counters import Peek, RedisCounters
+from ringfence.store.counting.catching import Caught, Extender
+from ringfence.store.counting.counters import Peek, RedisCounters
+from ringfence.store.counting.local_counters import LocalCounters
+from ringfence.store.counting.pipelined import ANSWER_SECONDS
 from ringfence.store.embedded import EmbeddedValkey
 from ringfence.store.keys import Keys
-from ringfence.store.local_counters import LocalCounters
-from ringfence.store.pipelined import ANSWER_SECONDS
-from ringfence.store.tracking import Invalidations, Line
+from ringfence.store.mirror.tracking import Invalidations, Line
 from tests.counting import STEPS, PlainCounters, Step, rate, spread
 from tests.valkey.conftest import ended
 

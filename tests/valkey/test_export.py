@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from ringfence.store.keys import Keys
 from ringfence.store.reader import Reader
-from ringfence.store.writer import BATCH, Writer
+from ringfence.store.writing.writer import BATCH, Writer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,14 +12,14 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.rules import RuleRefused
-from ringfence.store import scripting
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import EmbeddedValkey
-from ringfence.store.history import Change, History, version_of
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.undo import BY_HAND, Undoing
-from ringfence.store.writer import FieldChange, Moved, Origin, Writer, WriteRefused
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing import scripting
+from ringfence.store.writing.history import Change, History, version_of
+from ringfence.store.writing.undo import BY_HAND, Undoing
+from ringfence.store.writing.writer import FieldChange, Moved, Origin, Writer, WriteRefused
 
 Until = Callable[..., Awaitable[None]]
 

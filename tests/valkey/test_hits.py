@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from ringfence.store.connection import connect_redis
-from ringfence.store.hits import GONE_SECONDS, HitCounter, Hits, HitsReader
+from ringfence.store.counting.hits import GONE_SECONDS, HitCounter, Hits, HitsReader
 from ringfence.store.keys import Keys
 from ringfence.verdict import Action, Noted, Reason, Verdict
 from tests.valkey.calllog_parts import ReplyThief, ValkeyProcess, until

@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 
 from ringfence.numbers import normalise
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.refresh import LARGE
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.mirror.refresh import LARGE
+from ringfence.store.writing.writer import Writer
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]

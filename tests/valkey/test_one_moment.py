@@ -17,8 +17,8 @@ from ringfence.rules.model import Rule, When
 from ringfence.store.connection import connect_redis
 from ringfence.store.ending import end
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.writer import FieldChange, Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.writer import FieldChange, Writer
 from ringfence.verdict import Action
 
 Until = Callable[..., Awaitable[None]]

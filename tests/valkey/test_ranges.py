@@ -8,12 +8,12 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from ringfence.store.bringing import Bringer, Few
+from ringfence.store.imports.bringing import Bringer, Few
+from ringfence.store.imports.ranges import SIZE, Ranges
+from ringfence.store.imports.sources import Sources
+from ringfence.store.imports.taking_out import Taker
 from ringfence.store.keys import Keys
-from ringfence.store.ranges import SIZE, Ranges
-from ringfence.store.sources import Sources
-from ringfence.store.taking_out import Taker
-from ringfence.store.writer import Writer
+from ringfence.store.writing.writer import Writer
 
 ONE, RANGE, OTHER = "+12025550101", "+12025550110-+12025550119", "+13035550100-+13035550199"
 

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
+from ringfence.store.mirror.mirror import Mirror
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.store.keys import Keys
-from ringfence.store.writer import Writer
+from ringfence.store.writing.writer import Writer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

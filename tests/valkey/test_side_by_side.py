@@ -15,13 +15,13 @@ from structlog.testing import capture_logs
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import EmbeddedValkey
 from ringfence.store.ending import end
-from ringfence.store.holdings import RULES, Holdings
 from ringfence.store.keys import Keys
-from ringfence.store.loading import HashPart, Loader
-from ringfence.store.mirror import Mirror
-from ringfence.store.mirrored_list import START
-from ringfence.store.refresh import Refresher
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.holdings import RULES, Holdings
+from ringfence.store.mirror.loading import HashPart, Loader
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.mirror.mirrored_list import START
+from ringfence.store.mirror.refresh import Refresher
+from ringfence.store.writing.writer import Writer
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]

@@ -6,9 +6,9 @@ import random
 
 from redis.asyncio import Redis
 
-from ringfence.store.bringing import Bringer, Few
+from ringfence.store.imports.bringing import Bringer, Few
+from ringfence.store.imports.sources import Sources
 from ringfence.store.keys import Keys
-from ringfence.store.sources import Sources
 
 
 async def test_sources_take_a_tenth_of_the_list_at_most(redis: Redis, keys: Keys) -> None:

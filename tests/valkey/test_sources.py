@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 import pytest
 from redis.asyncio import Redis
 
-from ringfence.store.bringing import Bringer, Few
-from ringfence.store.entry_set import EntrySet
+from ringfence.store.imports.bringing import Bringer, Few
+from ringfence.store.imports.entry_set import EntrySet
+from ringfence.store.imports.source_records import BY_HAND, MAX_SOURCES, Import
+from ringfence.store.imports.sources import Sources
+from ringfence.store.imports.taking_out import Taker
 from ringfence.store.keys import Keys
-from ringfence.store.mirror import Mirror
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.source_records import BY_HAND, MAX_SOURCES, Import
-from ringfence.store.sources import Sources
-from ringfence.store.taking_out import Taker
-from ringfence.store.writer import Writer
+from ringfence.store.mirror.mirror import Mirror
+from ringfence.store.writing.scripting import WriteRefused
+from ringfence.store.writing.writer import Writer
 
 Until = Callable[..., Awaitable[None]]
 ONE, TWO, THREE, PREFIX = "+12025550101", "+12025550102", "+12025550103", "+1900*"

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.calllog.record import CallRecord, encode_record, utc_text
-from ringfence.store.hits import HitCounter
+from ringfence.store.counting.hits import HitCounter
 from ringfence.store.keys import Keys
 from ringfence.verdict import Action, Noted, Reason, Verdict
 

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from ringfence.rules import RuleRefused
 from ringfence.store.keys import CHANGE_ENTRIES, Keys
-from ringfence.store.mirror import Mirror
+from ringfence.store.mirror.mirror import Mirror
 from ringfence.store.reader import Reader
-from ringfence.store.writer import Writer, WriteRefused, Written
+from ringfence.store.writing.writer import Writer, WriteRefused, Written
 
 Until = Callable[..., Awaitable[None]]
 

@@ -8,7 +8,7 @@ from typing import Any
 from ringfence.calllog.record import CallRecord
 from ringfence.cli.call_views import Behind, concerned, row, trail
 from ringfence.cli.rule_views import read_rule
-from ringfence.store.history import Change
+from ringfence.store.writing.history import Change
 from ringfence.verdict import Action, Also, Noted, Treatment
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

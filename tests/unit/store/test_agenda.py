@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ringfence.store.agenda import BETWEEN, Agenda, Why
+from ringfence.store.mirror.agenda import BETWEEN, Agenda, Why
 
 
 class Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.store.entry_set import EntrySet, field_of
+from ringfence.store.imports.entry_set import EntrySet, field_of
 
 _numbers = st.one_of(
     st.integers(10**6, 10**15 - 1), st.integers(12_025_550_000, 12_025_690_000)

@@ -7,8 +7,8 @@ import contextlib
 
 import structlog
 
-from ringfence.store.holdings import RULES, Holdings
-from ringfence.store.shelf import Field
+from ringfence.store.mirror.holdings import RULES, Holdings
+from ringfence.store.mirror.shelf import Field
 
 MANY = 5_000
 BLOCK = b'{"action": "block", "when": {"caller": "+1900*"}}'

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from hypothesis import given
 
-from ringfence.store.local_counters import MOST_MEMBERS, LocalCounters
+from ringfence.store.counting.local_counters import MOST_MEMBERS, LocalCounters
 from tests.counting import STEPS, PlainCounters, Step, rate, spread
 
 NOW = 1_800_000_000.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ringfence.store import tally
-from ringfence.store.tally import Tallier, Tally
+from ringfence.store.counting import tally
+from ringfence.store.counting.tally import Tallier, Tally
 from ringfence.verdict import Action, Noted, Reason, Verdict
 
 

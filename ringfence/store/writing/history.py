@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ringfence.store.keys import Keys
-from ringfence.store.scripting import WriteRefused
+from ringfence.store.writing.scripting import WriteRefused
 
 LOOKED_AT = 500
 """Entries that one script call looks at, if they are small: a millisecond or two of Redis's time.

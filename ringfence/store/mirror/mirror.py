@@ -18,14 +18,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
-from ringfence.store import snapshot as snapshots
 from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.ending import end
-from ringfence.store.holdings import HASHES, RULES, Holdings
 from ringfence.store.keys import Keys
-from ringfence.store.loading import NotReady
-from ringfence.store.session import Session
-from ringfence.store.snapshot import SnapshotFile
+from ringfence.store.mirror import snapshot as snapshots
+from ringfence.store.mirror.holdings import HASHES, RULES, Holdings
+from ringfence.store.mirror.loading import NotReady
+from ringfence.store.mirror.session import Session
+from ringfence.store.mirror.snapshot import SnapshotFile
 from ringfence.world import World
 
 BACKOFF_FIRST, BACKOFF_MOST = 0.1, 2.0

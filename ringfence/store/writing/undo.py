@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ringfence.call import clean
-from ringfence.store.fields import Kind, Moved
-from ringfence.store.history import UNDO, Change, History
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.writer import Writer
+from ringfence.store.writing.fields import Kind, Moved
+from ringfence.store.writing.history import UNDO, Change, History
+from ringfence.store.writing.scripting import WriteRefused
+from ringfence.store.writing.writer import Writer
 
 BY_HAND = "by-hand"
 """In place of a change's id: what was changed by hand since the last change."""

@@ -10,7 +10,7 @@ from ringfence.call import clean
 from ringfence.rules import decode_rule, encode_rule
 from ringfence.rules.callees import decode_callee, encode_callee
 from ringfence.rules.compile import compile_rule
-from ringfence.store.scripting import WriteRefused
+from ringfence.store.writing.scripting import WriteRefused
 from ringfence.trunk import decode_trunk, encode_trunk
 
 Kind = Literal["rule", "trunk", "callee"]

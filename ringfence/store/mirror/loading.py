@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError, WatchError
 
 from ringfence.store.keys import Keys
-from ringfence.store.mirrored_list import Filling, StreamId
-from ringfence.store.shelf import MAX_ID_BYTES, MAX_VALUE_BYTES, Field
+from ringfence.store.mirror.mirrored_list import Filling, StreamId
+from ringfence.store.mirror.shelf import MAX_ID_BYTES, MAX_VALUE_BYTES, Field
 
 FIELDS_AT_ONCE = 1_000
 """A page of a hash: some 2 ms during which Redis serves nobody else."""

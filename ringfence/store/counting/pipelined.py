@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from ringfence.store.tracking import Line
+from ringfence.store.mirror.tracking import Line
 
 ANSWER_SECONDS = 0.05
 """What a call waits at most: a fifth of the dialplan's deadline, and a hundred times what Redis

@@ -16,11 +16,11 @@ import msgspec
 from ringfence.call import clean
 from ringfence.rules import Rule, decode_rule, encode_rule
 from ringfence.rules.callees import Callee, encode_callee
-from ringfence.store.fields import FieldChange, Kind, Moved, Stored, Written, checked
-from ringfence.store.history import UNDO, Change, History, version_of
 from ringfence.store.keys import CHANGE_ENTRIES
-from ringfence.store.list_writer import BATCH, Counted, ListWriter, Origin, canonical
-from ringfence.store.scripting import Argument, WriteRefused
+from ringfence.store.writing.fields import FieldChange, Kind, Moved, Stored, Written, checked
+from ringfence.store.writing.history import UNDO, Change, History, version_of
+from ringfence.store.writing.list_writer import BATCH, Counted, ListWriter, Origin, canonical
+from ringfence.store.writing.scripting import Argument, WriteRefused
 from ringfence.trunk import Trunk, encode_trunk
 
 __all__ = [

@@ -16,13 +16,13 @@ from structlog.typing import FilteringBoundLogger
 
 from ringfence.call import clean
 from ringfence.lists import LIST_NAME
-from ringfence.store.agenda import SETTLE, Agenda, Why
-from ringfence.store.hash_copy import HashCopy
-from ringfence.store.holdings import CALLEES, RULES, TRUNKS, Holdings
 from ringfence.store.keys import Keys
-from ringfence.store.loading import Loader, Probe, WrongType
-from ringfence.store.mirrored_list import MirroredList, StreamId
-from ringfence.store.refusals import Refusals
+from ringfence.store.mirror.agenda import SETTLE, Agenda, Why
+from ringfence.store.mirror.hash_copy import HashCopy
+from ringfence.store.mirror.holdings import CALLEES, RULES, TRUNKS, Holdings
+from ringfence.store.mirror.loading import Loader, Probe, WrongType
+from ringfence.store.mirror.mirrored_list import MirroredList, StreamId
+from ringfence.store.mirror.refusals import Refusals
 from ringfence.store.turns import Turns
 
 LARGE = 100_000

@@ -22,9 +22,9 @@ from structlog.typing import FilteringBoundLogger
 
 from ringfence.rules.velocity import Counted, Demand
 from ringfence.store.connection import address_of, explain_failure
+from ringfence.store.counting.local_counters import LocalCounters
+from ringfence.store.counting.pipelined import Pipelined, Reply, Word
 from ringfence.store.keys import Keys
-from ringfence.store.local_counters import LocalCounters
-from ringfence.store.pipelined import Pipelined, Reply, Word
 
 OPEN_SECONDS = 1.0
 RETRY_SECONDS = 1.0

@@ -15,9 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ringfence.call import clean
-from ringfence.store.entry_set import EntrySet, Repacked, field_of
-from ringfence.store.keys import CHANGE_ENTRIES, STAGING_SECONDS, Keys
-from ringfence.store.list_changes import (
+from ringfence.store.imports.entry_set import EntrySet, Repacked, field_of
+from ringfence.store.imports.list_changes import (
     MOST_BYTES,
     MOST_FIELDS,
     Change,
@@ -27,14 +26,15 @@ from ringfence.store.list_changes import (
     Moved,
     TooLarge,
 )
-from ringfence.store.list_writer import MAX_CONVERTED, NAMED, Origin
-from ringfence.store.scripting import MAX_WHY, Scripts, WriteRefused
-from ringfence.store.source_records import (
+from ringfence.store.imports.source_records import (
     VERSION,
     Source,
     decode_source,
     encode_source,
 )
+from ringfence.store.keys import CHANGE_ENTRIES, STAGING_SECONDS, Keys
+from ringfence.store.writing.list_writer import MAX_CONVERTED, NAMED, Origin
+from ringfence.store.writing.scripting import MAX_WHY, Scripts, WriteRefused
 
 FIELDS_AT_ONCE = 1_000
 

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.store.entry_set import EntrySet, Repacked
-from ringfence.store.import_plan import NOTHING, Plan
-from ringfence.store.list_changes import (
+from ringfence.store.imports.entry_set import EntrySet, Repacked
+from ringfence.store.imports.import_plan import NOTHING, Plan
+from ringfence.store.imports.list_changes import (
     LOOKED_AT_ONCE,
     STEP,
     TRIES,
@@ -25,11 +25,17 @@ from ringfence.store.list_changes import (
     busy,
     small,
 )
-from ringfence.store.list_copy import Bar, ListCopy, Wanted, no_bar, pages, some_of
-from ringfence.store.list_writer import NAMED, Origin, canonical
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.source_records import BY_HAND, MAX_SOURCES, Import, Source, checked_source
-from ringfence.store.sources import Sources
+from ringfence.store.imports.list_copy import Bar, ListCopy, Wanted, no_bar, pages, some_of
+from ringfence.store.imports.source_records import (
+    BY_HAND,
+    MAX_SOURCES,
+    Import,
+    Source,
+    checked_source,
+)
+from ringfence.store.imports.sources import Sources
+from ringfence.store.writing.list_writer import NAMED, Origin, canonical
+from ringfence.store.writing.scripting import WriteRefused
 
 TRIES_TO_CATCH_UP = 200
 

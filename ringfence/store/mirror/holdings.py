@@ -12,8 +12,8 @@ from ringfence.rules import RuleBook, decode_rule
 from ringfence.rules.callee_book import CalleeBook
 from ringfence.rules.callees import read_callee
 from ringfence.rules.compile import CompiledRule, compile_rule
-from ringfence.store.mirrored_list import MirroredList
-from ringfence.store.shelf import Shelf
+from ringfence.store.mirror.mirrored_list import MirroredList
+from ringfence.store.mirror.shelf import Shelf
 from ringfence.store.turns import Turns
 from ringfence.trunk import decode_trunk
 from ringfence.world import EMPTY_WORLD

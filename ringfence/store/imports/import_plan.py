@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ringfence.store.entry_set import EntrySet
-from ringfence.store.list_changes import Ledger
-from ringfence.store.list_copy import Wanted
-from ringfence.store.source_records import BY_HAND, Import
+from ringfence.store.imports.entry_set import EntrySet
+from ringfence.store.imports.list_changes import Ledger
+from ringfence.store.imports.list_copy import Wanted
+from ringfence.store.imports.source_records import BY_HAND, Import
 
 NOTHING = EntrySet()
 

@@ -25,8 +25,8 @@ from structlog.typing import FilteringBoundLogger
 from ringfence.screening import Screened
 from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.keys import Keys
-from ringfence.store.list_writer import MAX_CONVERTED
-from ringfence.store.scripting import Argument, Scripts, WriteRefused
+from ringfence.store.writing.list_writer import MAX_CONVERTED
+from ringfence.store.writing.scripting import Argument, Scripts, WriteRefused
 
 LINGER_SECONDS = 0.005
 """Callers of 5 ms share a round trip and an announcement."""

@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.store.connection import address_of, explain_failure
+from ringfence.store.counting.tally import Tallier, Tallies
 from ringfence.store.keys import HITS_WRITTEN_SECONDS, Keys
-from ringfence.store.tally import Tallier, Tallies
 from ringfence.verdict import Verdict
 
 EVERY = 1.0

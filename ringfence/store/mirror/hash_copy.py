@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from redis.exceptions import NoPermissionError
 from structlog.typing import FilteringBoundLogger
 
-from ringfence.store.holdings import Holdings
-from ringfence.store.loading import HashPart, Loader
-from ringfence.store.shelf import Field, Shelf
+from ringfence.store.mirror.holdings import Holdings
+from ringfence.store.mirror.loading import HashPart, Loader
+from ringfence.store.mirror.shelf import Field, Shelf
 from ringfence.store.turns import Turns
 
 TRIES = 3

@@ -6,7 +6,7 @@ import msgspec
 
 from ringfence.call import clean
 from ringfence.lists import LIST_NAME
-from ringfence.store.scripting import WriteRefused
+from ringfence.store.writing.scripting import WriteRefused
 
 BY_HAND = "-"
 """In Redis, what was brought without a source; no source can have this name."""

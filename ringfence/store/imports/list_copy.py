@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from ringfence.store.entry_set import EntrySet
+from ringfence.store.imports.entry_set import EntrySet
+from ringfence.store.imports.list_changes import Moved
+from ringfence.store.imports.sources import Sources
 from ringfence.store.keys import STAGING_SECONDS
-from ringfence.store.list_changes import Moved
-from ringfence.store.loading import Loader
-from ringfence.store.mirrored_list import StreamId
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.sources import Sources
+from ringfence.store.mirror.loading import Loader
+from ringfence.store.mirror.mirrored_list import StreamId
+from ringfence.store.writing.scripting import WriteRefused
 
 T = TypeVar("T")
 MEMBERS_AT_ONCE = 5_000

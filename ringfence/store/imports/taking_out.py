@@ -8,13 +8,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Iterable
 
-from ringfence.store.entry_set import EntrySet, Repacked
-from ringfence.store.list_changes import TRIES, Change, Done, Ledger, Moved, busy
-from ringfence.store.list_copy import Bar, no_bar, pages
-from ringfence.store.list_writer import Origin, canonical
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.source_records import BY_HAND, Source
-from ringfence.store.sources import Sources
+from ringfence.store.imports.entry_set import EntrySet, Repacked
+from ringfence.store.imports.list_changes import TRIES, Change, Done, Ledger, Moved, busy
+from ringfence.store.imports.list_copy import Bar, no_bar, pages
+from ringfence.store.imports.source_records import BY_HAND, Source
+from ringfence.store.imports.sources import Sources
+from ringfence.store.writing.list_writer import Origin, canonical
+from ringfence.store.writing.scripting import WriteRefused
 
 REMOVED_AT_ONCE = 2_000
 """Entries that go in one step: 3 ms during which Redis serves nobody else, 10 on a busy machine."""

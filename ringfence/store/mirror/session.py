@@ -14,14 +14,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from structlog.typing import FilteringBoundLogger
 
-from ringfence.store.agenda import Why
 from ringfence.store.ending import end
-from ringfence.store.holdings import CALLEES, RULES, TRUNKS, Holdings
 from ringfence.store.keys import CHANGE_ENTRIES, Keys
-from ringfence.store.loading import Loader, WrongType
-from ringfence.store.mirrored_list import START, ListChange, MirroredList
-from ringfence.store.refresh import Refresher
-from ringfence.store.tracking import Change, ChangeStream, Invalidations, Line
+from ringfence.store.mirror.agenda import Why
+from ringfence.store.mirror.holdings import CALLEES, RULES, TRUNKS, Holdings
+from ringfence.store.mirror.loading import Loader, WrongType
+from ringfence.store.mirror.mirrored_list import START, ListChange, MirroredList
+from ringfence.store.mirror.refresh import Refresher
+from ringfence.store.mirror.tracking import Change, ChangeStream, Invalidations, Line
 from ringfence.store.turns import Turns
 
 ONE = {b"rule": RULES, b"trunk": TRUNKS, b"callee": CALLEES}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ringfence.store.entry_set import EntrySet, Repacked
-from ringfence.store.mirrored_list import StreamId
-from ringfence.store.scripting import WriteRefused
-from ringfence.store.source_records import BY_HAND, Source
+from ringfence.store.imports.entry_set import EntrySet, Repacked
+from ringfence.store.imports.source_records import BY_HAND, Source
+from ringfence.store.mirror.mirrored_list import StreamId
+from ringfence.store.writing.scripting import WriteRefused
 
 LOOKED_AT_ONCE = 2_500
 """Entries in one look: a millisecond or two during which Redis serves nobody else."""

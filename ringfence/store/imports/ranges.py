@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from ringfence.lists import Entry, parse_entry
+from ringfence.store.imports.list_copy import MOST_RANGES, Bar, no_bar
 from ringfence.store.keys import Keys
-from ringfence.store.list_copy import MOST_RANGES, Bar, no_bar
 
 SCAN_COUNT = 10_000
 SIZE = b":size"

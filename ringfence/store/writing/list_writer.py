@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 from ringfence.call import clean
 from ringfence.lists import parse_entry
 from ringfence.store.keys import CHANGE_ENTRIES, STAGING_SECONDS
-from ringfence.store.scripting import MAX_WHY, Argument, Scripts, WriteRefused
+from ringfence.store.writing.scripting import MAX_WHY, Argument, Scripts, WriteRefused
 
 BATCH = 10_000
 """Entries in one script call: some 10 ms during which Redis serves nobody else."""

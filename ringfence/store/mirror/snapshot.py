@@ -22,9 +22,9 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.lists import NumberList
-from ringfence.store.holdings import HASHES, Holdings
-from ringfence.store.mirrored_list import MirroredList
-from ringfence.store.shelf import Field
+from ringfence.store.mirror.holdings import HASHES, Holdings
+from ringfence.store.mirror.mirrored_list import MirroredList
+from ringfence.store.mirror.shelf import Field
 from ringfence.store.turns import Turns
 
 MAGIC = b"ringfence snapshot 2\n"

@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from structlog.typing import FilteringBoundLogger
 
-from ringfence.store.holdings import Holdings
 from ringfence.store.keys import Keys
-from ringfence.store.loading import Loader, WrongType
+from ringfence.store.mirror.holdings import Holdings
+from ringfence.store.mirror.loading import Loader, WrongType
 
 
 class Refusals:

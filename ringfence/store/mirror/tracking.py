@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ringfence.store.keys import Keys
-from ringfence.store.mirrored_list import StreamId
+from ringfence.store.mirror.mirrored_list import StreamId
 
 BLOCK_SECONDS = 1.0
 """How long a read of the stream waits in Redis: a dead peer is noticed after this plus ANSWER."""

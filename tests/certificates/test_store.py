@@ -15,7 +15,7 @@ from ringfence.attestation.failure import PENDING, Failure, Reason
 from ringfence.certificates.memory import REFRESH_SECONDS
 from ringfence.certificates.store import DOUBT_SECONDS
 from ringfence.settings import AttestationSection
-from tests.unit.certificates.conftest import Clock, Open, Web
+from tests.certificates.conftest import Clock, Open, Web
 
 DAY = 86_400.0
 

@@ -25,7 +25,7 @@ from ringfence.certificates.http import BadAnswer, read_answer
 from ringfence.certificates.lane import Lane, LaneFull
 from ringfence.certificates.memory import LEAST_SECONDS, REFRESH_SECONDS, Memory
 from ringfence.certificates.watched import Unreadable, Watched
-from tests.unit.certificates.conftest import Clock
+from tests.certificates.conftest import Clock
 
 NOBODY = Failure(Reason.NO_CERTIFICATE, "status 404")
 

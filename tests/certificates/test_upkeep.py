@@ -16,7 +16,7 @@ from ringfence.attestation.failure import PENDING, Failure, Reason
 from ringfence.certificates.memory import REFRESH_SECONDS
 from ringfence.certificates.revocation import FRESH_SECONDS
 from ringfence.settings import AttestationSection, SettingsRefused
-from tests.unit.certificates.conftest import Clock, Open, Web
+from tests.certificates.conftest import Clock, Open, Web
 
 DAY = timedelta(days=1)
 

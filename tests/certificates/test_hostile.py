@@ -18,7 +18,7 @@ from ringfence.attestation.certificate import Signer
 from ringfence.attestation.failure import PENDING, Failure, Reason
 from ringfence.certificates.lane import OF_ONE_SITE
 from ringfence.settings import AttestationSection
-from tests.unit.certificates.conftest import Clock, Open, Play, Web
+from tests.certificates.conftest import Clock, Open, Play, Web
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

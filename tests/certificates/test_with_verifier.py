@@ -7,7 +7,7 @@ import time
 from lab.shaken import Authority, identity_header, shaken_passport, sign
 from ringfence.attestation.model import Level, Verification
 from ringfence.attestation.verifier import CallFacts, verify
-from tests.unit.certificates.conftest import Clock, Open, Web
+from tests.certificates.conftest import Clock, Open, Web
 
 FACTS = CallFacts("+12155551212", "+12155551213")
 

@@ -83,8 +83,13 @@ class RuleBook(NamedTuple):
 
     rules: tuple[CompiledRule, ...]
     lookup: Index
-    counting: int = 0
-    """How many of the rules count calls."""
+    counters: Index = Index()
+    """The same over the rules that count calls: most calls meet none of them."""
+
+    @property
+    def counting(self) -> int:
+        """How many of the rules count calls."""
+        return len(self.counters)
 
     @property
     def list_names(self) -> frozenset[str]:
@@ -108,8 +113,10 @@ class RuleBook(NamedTuple):
             del rules[bisect_left(rules, rule.order, key=_order)]
         for rule in new:
             insort(rules, rule, key=_order)
-        counting = sum(1 for r in new if r.counters) - sum(1 for r in gone if r.counters)
-        return RuleBook(tuple(rules), self.lookup.changed(gone, new), self.counting + counting)
+        counters = self.counters.changed(
+            (rule for rule in gone if rule.counters), (rule for rule in new if rule.counters)
+        )
+        return RuleBook(tuple(rules), self.lookup.changed(gone, new), counters)
 
 
 def compile_rule(rule: Rule) -> CompiledRule:

@@ -79,7 +79,10 @@ def demands(
     before it ended which counts nothing itself. A rule that asks for a score may yet end it or
     not: those behind it count.
     """
-    if not book.counting or emergency(call, lists, now):
+    # All candidates are walked a second time below: only for a call that one of them may count.
+    if not book.counting or not book.counters.candidates(call, lists, now):
+        return ()
+    if emergency(call, lists, now):
         return ()
     if choice.blocked and not choice.allowed and not monitor:
         return ()

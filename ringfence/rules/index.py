@@ -104,16 +104,24 @@ class Index:
         self._called = NumberIndex()
         self._trunks: Table = {}
         self._always: Rules = ()
+        self._size = 0
+
+    def __len__(self) -> int:
+        """How many rules hang here."""
+        return self._size
 
     def changed(self, gone: Iterable[CompiledRule], new: Iterable[CompiledRule]) -> Index:
         """The index without the rules `gone` and with `new`."""
         fields: defaultdict[str, ByTable] = defaultdict(lambda: defaultdict(dict))
+        size = self._size
         for which, rules in enumerate((gone, new)):
             for rule in rules:
+                size += 1 if which else -1
                 for field, key in _hooks(rule):
                     kind, sought = _place(key)
                     fields[field][kind].setdefault(sought, ([], []))[which].append(rule)
         index = Index()
+        index._size = size
         index._caller = self._caller.changed(fields["caller"])
         index._called = self._called.changed(fields["called"])
         index._trunks, index._always = self._trunks, self._always

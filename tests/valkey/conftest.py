@@ -25,6 +25,7 @@ from ringfence.store.keys import Keys
 from ringfence.store.mirror.mirror import Mirror
 from ringfence.store.mirror.snapshot import SnapshotFile
 from ringfence.store.writing.writer import Writer
+from tests.valkey.calllog_parts import ValkeyProcess
 
 Until = Callable[..., Awaitable[None]]
 MirrorOf = Callable[..., Awaitable[Mirror]]
@@ -45,6 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.valkey)
+
+
+@pytest.fixture
+async def valkey() -> AsyncIterator[ValkeyProcess]:
+    """A server of a test's own, to be killed and stopped."""
+    # a short path: a unix socket's is limited to 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="rf-"))
+    server = ValkeyProcess(folder)
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -31,19 +29,6 @@ KEYS = Keys("t:")
 ROOT = Path(__file__).parents[2]
 
 StartCallLog = Callable[..., CallLog]
-
-
-@pytest.fixture
-async def valkey() -> AsyncIterator[ValkeyProcess]:
-    # a short path: a unix socket's is limited to 107 bytes
-    folder = Path(tempfile.mkdtemp(prefix="rf-"))
-    server = ValkeyProcess(folder)
-    try:
-        await server.start()
-        yield server
-    finally:
-        server.kill()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

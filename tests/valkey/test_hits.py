@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -28,18 +25,6 @@ BLOCKED = Verdict(action=Action.BLOCK, reason=Reason.RULE, rule="r")
 WATCHED = Verdict(
     action=Action.ALLOW, reason=Reason.NO_RULE, noted=(Noted("m", Action.BLOCK, True),)
 )
-
-
-@pytest.fixture
-async def valkey() -> AsyncIterator[ValkeyProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="rf-"))
-    server = ValkeyProcess(folder)
-    try:
-        await server.start()
-        yield server
-    finally:
-        server.kill()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ MAX_FACTS = 8_192
 MAX_VALUE = 2_048
 """Characters kept of one fact. An Identity header has about 800."""
 MAX_FACTS_COUNT = 64
+MAX_IDENTITIES = 4
+"""Identity headers that the dialplan hands on: one, and those of three diversions."""
 
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -31,6 +33,7 @@ class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
     none. `trunk` is the PJSIP endpoint, `source` the far end's ``address:port``, `presentation`
     Asterisk's CALLERID(pres). `headers` has the SIP headers that the dialplan read, by lower-case
     name. `stir_shaken` has ``(verify_result, attestation)`` for each of Asterisk's own results.
+    `identities` are the Identity headers in their order; None where the dialplan did not look.
     """
 
     called: str = ""
@@ -45,6 +48,7 @@ class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
     timeout: str = "0"
     headers: dict[str, str] = {}
     stir_shaken: tuple[tuple[str, str], ...] = ()
+    identities: tuple[str, ...] | None = None
 
     @property
     def source_ip(self) -> str:
@@ -69,8 +73,10 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
 
     Lenient on purpose, as it reads what strangers sent: an unknown name is left out, broken
     UTF-8 is read as Latin-1, a value is bounded, a repeated name keeps its first value. Names:
-    ``called caller name pres trunk addr callid to``, ``h.<header>`` for a SIP header and
-    ``ss.<n>`` for ``verify_result:attestation`` of STIR_SHAKEN(n). See dialplan/README.md.
+    ``called caller name pres trunk addr callid to``, ``h.<header>`` for a SIP header,
+    ``ss.<n>`` for ``verify_result:attestation`` of STIR_SHAKEN(n), ``id`` where the dialplan
+    looked for Identity headers and ``id.<n>``, from 1, for those it found. See
+    dialplan/README.md.
     """
     facts: dict[str, str] = {}
     for pair in text[:MAX_FACTS].split("&", MAX_FACTS_COUNT)[:MAX_FACTS_COUNT]:
@@ -82,6 +88,10 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
     for name, value in facts.items():
         if name.startswith("h."):
             headers.setdefault(name[2:].lower(), value)
+    identities = None
+    if "id" in facts:
+        found = (facts.get(f"id.{n}", "") for n in range(1, MAX_IDENTITIES + 1))
+        identities = tuple(text for text in found if text)
     channel = clean(channel, 256)
     results = [
         (level[0], level[2])
@@ -101,6 +111,7 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
         timeout=to if _SECONDS.fullmatch(to := facts.get("to", "")) else "0",
         headers=headers,
         stir_shaken=tuple(results),
+        identities=identities,
     )
 
 

@@ -1,7 +1,8 @@
 """Where a call meets the rules: one entry, one clock, one fail mode. Knows no door and no Redis.
 
 The world (rules, lists, trunks) is in memory and comes in as a function that returns the newest
-one, so only a call that a rule wants counted waits, and its counters bound that.
+one. So only a call waits that a rule wants counted, or whose signer's certificate is still to come;
+the counters and the attester bound that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from ringfence.attestation import attest
+from ringfence.attestation import Attestation, attest
+from ringfence.attesting import Attester
 from ringfence.call import Call, CallAttempt
 from ringfence.callid import new_call_id
 from ringfence.numbers import Number, normalise
@@ -31,6 +33,8 @@ from ringfence.world import World
 log = structlog.get_logger(__name__)
 
 FailMode = Literal["open", "closed"]
+Verify = Callable[[Number, Number], Attestation]
+"""What a call's Identity headers prove, given caller and called number."""
 NO_LISTS: Lists = {}
 FAIL_CLOSED_SIP = 503
 """Service Unavailable: an upstream provider may try another route."""
@@ -60,12 +64,14 @@ class Counters(Protocol):
 
 
 class _Case(NamedTuple):
-    """A call and the world it is judged in: both stay as they were when it came."""
+    """A call and the world it is judged in: both stay as they were when it came. `pending` are
+    certificates that it may wait for."""
 
     world: World
     call: Call
     trunk: Trunk
     choice: Choice
+    pending: Sequence[str] = ()
 
 
 class Screener:
@@ -76,6 +82,7 @@ class Screener:
         world: Callable[[], World],
         *,
         counters: Counters | None = None,
+        attester: Attester | None = None,
         fail: FailMode = "open",
         monitor: bool = False,
         thresholds: Thresholds = NO_THRESHOLDS,
@@ -85,6 +92,7 @@ class Screener:
     ) -> None:
         self._world = world
         self._counters = counters
+        self._attester = attester
         self._fail = fail
         self._monitor = monitor
         self._thresholds = thresholds
@@ -93,31 +101,40 @@ class Screener:
         self._new_id = new_id or new_call_id
 
     def screen(self, attempt: CallAttempt, door: str) -> Screened | Coroutine[Any, Any, Screened]:
-        """The verdict for one call, at once. Where a rule counts this call, a coroutine that gives
-        it: the counters are asked first, which they bound. Neither ever raises."""
+        """The verdict for one call, at once. Where a rule counts this call, or the certificate of
+        its signer is still to come, a coroutine that gives it: counters and certificates are asked
+        first, which they bound. Neither ever raises."""
         began = self._timer()
         now = self._clock()
         case = None
         try:
             case = self._case(attempt, now)
-            wanted = demands(
-                case.world.rules,
-                case.call,
-                case.world.lists,
-                now,
-                monitor=self._monitor,
-                choice=case.choice,
-            )
-            if wanted and self._counters is not None:
-                return self._count_first(self._counters, wanted, case, attempt, door, began, now)
+            if case.pending and not emergency(case.call, case.world.lists, now):
+                return self._attest_first(case, attempt, door, began, now)
+            wanted = self._wanted(case, now)
+            if wanted:
+                return self._count_first(wanted, case, attempt, door, began, now)
             verdict = self._judge(case, now, NOTHING_COUNTED)
         except Exception as error:
             verdict = self._failed(attempt, case, now, error)
         return self._screened(attempt, door, case, verdict, began, now)
 
+    async def _attest_first(
+        self, case: _Case, attempt: CallAttempt, door: str, began: float, now: float
+    ) -> Screened:
+        try:
+            if self._attester is not None:
+                await self._attester.ready(case.pending)
+            # What is not there by now is not waited for again.
+            case = self._case(attempt, now)
+            wanted = self._wanted(case, now)
+        except Exception as error:
+            verdict = self._failed(attempt, case, now, error)
+            return self._screened(attempt, door, case, verdict, began, now)
+        return await self._count_first(wanted, case, attempt, door, began, now)
+
     async def _count_first(
         self,
-        counters: Counters,
         wanted: Sequence[Demand],
         case: _Case,
         attempt: CallAttempt,
@@ -126,7 +143,10 @@ class Screener:
         now: float,
     ) -> Screened:
         try:
-            verdict = self._judge(case, now, await counters.count(wanted, now))
+            counted = NOTHING_COUNTED
+            if wanted and self._counters is not None:
+                counted = await self._counters.count(wanted, now)
+            verdict = self._judge(case, now, counted)
         except Exception as error:
             verdict = self._failed(attempt, case, now, error)
         return self._screened(attempt, door, case, verdict, began, now)
@@ -134,8 +154,30 @@ class Screener:
     def _case(self, attempt: CallAttempt, now: float) -> _Case:
         world = self._world()
         trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
-        call = call_of(attempt, trunk)
-        return _Case(world, call, trunk, world.callees.choice(call, world.lists, now))
+        if (
+            attempt.identities is None
+            or self._attester is None
+            or "ringfence" not in trunk.attestation
+        ):
+            call = call_of(attempt, trunk)
+            return _Case(world, call, trunk, world.callees.choice(call, world.lists, now))
+        check = self._attester.check(attempt, now)
+        call = call_of(attempt, trunk, check.verify)
+        choice = world.callees.choice(call, world.lists, now)
+        return _Case(world, call, trunk, choice, check.pending)
+
+    def _wanted(self, case: _Case, now: float) -> Sequence[Demand]:
+        """What is to be counted before the call is judged."""
+        if self._counters is None:
+            return ()
+        return demands(
+            case.world.rules,
+            case.call,
+            case.world.lists,
+            now,
+            monitor=self._monitor,
+            choice=case.choice,
+        )
 
     def _judge(self, case: _Case, now: float, counted: Counted) -> Verdict:
         return evaluate(
@@ -196,23 +238,25 @@ class Screener:
         return trunk, lists
 
 
-def call_of(attempt: CallAttempt, trunk: Trunk) -> Call:
-    """The call as rules see it, read with this trunk's settings."""
+def call_of(attempt: CallAttempt, trunk: Trunk, verify: Verify | None = None) -> Call:
+    """The call as rules see it, read with this trunk's settings. `verify` has a word where its
+    Identity headers were looked at."""
     called, caller = trunk.plans
     number = normalise(attempt.caller, caller)
     if attempt.presentation.startswith("prohib"):
         # With trust_id_inbound a withheld number still arrives, marked as prohibited (RFC 3325).
         # It stays a number: whoever is listed does not get off the list by asking for privacy.
         number = number._replace(anonymous=True)
+    dialled = normalise(attempt.called, called)
     return Call(
-        called=normalise(attempt.called, called),
+        called=dialled,
         caller=number,
         trunk=attempt.trunk,
         provider=trunk.provider,
         source_ip=attempt.source_ip,
         caller_name=attempt.caller_name,
         user_agent=attempt.headers.get("user-agent", ""),
-        attestation=attest(attempt, trunk),
+        attestation=attest(attempt, trunk, verify(number, dialled) if verify else None),
     )
 
 

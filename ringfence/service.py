@@ -19,9 +19,11 @@ from typing import Protocol
 import structlog
 
 from ringfence import pauses, standstill
+from ringfence.attesting import Attester
 from ringfence.calllog import CallLog
 from ringfence.calllog.aside import Aside
 from ringfence.calllog.folders import SpoolFailed
+from ringfence.certificates import open_certificates
 from ringfence.challenge import Remember
 from ringfence.config import Settings, SettingsRefused
 from ringfence.rules.respond import PASSED_LIST
@@ -96,9 +98,11 @@ class Service:
             raise StartFailed(str(error)) from None
         self._counters = RedisCounters(self._calls_redis, keys)
         self._catcher = Catcher(self._calls_redis, keys)
+        self._certificates = open_certificates(settings.attestation, state)
         self._screener = Screener(
             self._mirror.world,
             counters=self._counters,
+            attester=Attester(self._certificates.store, settings.attestation.wait),
             fail=settings.screening.fail,
             monitor=settings.screening.monitor,
             thresholds=settings.score.thresholds,
@@ -137,6 +141,7 @@ class Service:
             asyncio.create_task(self._run_behind("hits", self._hits.run)),
             asyncio.create_task(self._run_behind("counters", self._counters.run)),
             asyncio.create_task(self._run_behind("automatic lists", self._catcher.run)),
+            asyncio.create_task(self._run_behind("certificates", self._certificates.upkeep.run)),
             asyncio.create_task(self._set_aside()),
             asyncio.create_task(standstill.watch()),
         ]
@@ -157,6 +162,7 @@ class Service:
             _bounded("call log", self._calllog.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
             _bounded("hits", self._hits.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
             _bounded("automatic lists", self._catcher.close(FLUSH_SECONDS), FLUSH_SECONDS + 1),
+            _bounded("certificates", self._certificates.store.close(), FLUSH_SECONDS),
         )
         for task in self._tasks:
             task.cancel()

@@ -191,13 +191,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state: StateSection = StateSection()
     screening: ScreeningSection = ScreeningSection()
     score: ScoreSection = ScoreSection()
+    attestation: AttestationSection = AttestationSection()
     calllog: CalllogSection = CalllogSection()
     log: LogSection = LogSection()
     file: Path | None = None
 
     def check(self) -> None:
         """`SettingsRefused` where settings do not go together."""
-        _ = self.agi_bind
+        _ = self.agi_bind, self.attestation.networks
+        if self.ari.url and self.attestation.wait >= self.ari.deadline:
+            raise SettingsRefused(
+                f"attestation.wait is {self.attestation.wait:g} s: a call waits ari.deadline "
+                f"({self.ari.deadline:g} s) for all of its verdict; make it less than half of that"
+            )
         if self.ari.url and not self.ari.url.startswith(("http://", "https://")):
             raise SettingsRefused("ari.url: write ARI's address, such as http://127.0.0.1:8088/ari")
         if self.ari.url and not self.ari.password:

@@ -16,22 +16,23 @@ from ringfence.thresholds import Thresholds
 MAX_TRUNK_BYTES = 65_536
 TRUNK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,79}", re.ASCII)
 
-AttestationSource = Literal["asterisk", "headers"]
+AttestationSource = Literal["ringfence", "asterisk", "headers"]
 
 
 class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How one trunk writes numbers, what it is trusted for, and what happens when we fail.
 
-    `attestation` names the sources that are believed, in this order: Asterisk's own
-    STIR_SHAKEN() results, the carrier's headers. `verstat_passed` is the level that a bare
-    ``TN-Validation-Passed`` means at this carrier. `fail` overrides the global fail mode, and
-    `score` the global thresholds.
+    `attestation` names the sources that are believed, in this order: Ringfence's own verifier on
+    the Identity headers, Asterisk's STIR_SHAKEN() results, the carrier's headers. The first two
+    check a signature, so the trunk need not be trusted for them. `verstat_passed` is the level that
+    a bare ``TN-Validation-Passed`` means at this carrier. `fail` overrides the global fail mode,
+    and `score` the global thresholds.
     """
 
     country: str = "US"
     international: tuple[str, ...] = ("011", "00")
     strip: str = ""
-    attestation: tuple[AttestationSource, ...] = ("asterisk",)
+    attestation: tuple[AttestationSource, ...] = ("ringfence", "asterisk")
     verstat_passed: Literal["A", "B", "C", "none"] = "none"
     fail: Literal["", "open", "closed"] = ""
     score: Thresholds | None = None

@@ -7,6 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from ringfence.attestation import failure
+from ringfence.attestation.model import Attestation, Verification
+
 
 class Action(StrEnum):
     """What happens to the call. `FLAG` lets it go on with a label in front of the caller name;
@@ -41,6 +44,8 @@ class Reason(StrEnum):
     """The points of several rules together reached a threshold."""
     CALLEE = "callee"
     """The called customer allows or blocks this caller."""
+    REDRESS = "redress"
+    """A dispute ended the blocking of this caller, and nothing else had a word on the call."""
     CHALLENGE = "challenge"
     """The caller passed a challenge in this call."""
     EMERGENCY = "emergency"
@@ -64,13 +69,17 @@ class Basis(StrEnum):
     POLICY = "policy"
 
 
+# RFC 8224 section 6.2.2
+USE_IDENTITY_HEADER = 428
+BAD_IDENTITY_INFO = 436
+INVALID_IDENTITY_HEADER = 438
 SIP_CODE: dict[Basis, int] = {
     # (k)(9): analytics blocks are signalled with 603+; stock Asterisk sends the plain 603.
     Basis.ANALYTICS: 603,
     # RFC 8197: the called party does not want it.
     Basis.SUBSCRIBER: 607,
     # RFC 8224 section 6.2.2: the general code for a bad Identity header.
-    Basis.IDENTITY: 438,
+    Basis.IDENTITY: INVALID_IDENTITY_HEADER,
 }
 DEFAULT_SIP_CODE = 403
 
@@ -78,6 +87,18 @@ DEFAULT_SIP_CODE = 403
 def sip_code(basis: Basis) -> int:
     """The SIP response code that a block on this ground sends unless the rule names another."""
     return SIP_CODE.get(basis, DEFAULT_SIP_CODE)
+
+
+def rejection(basis: Basis, attestation: Attestation) -> int:
+    """As `sip_code`; on the ground of the caller's identity, the code of what did not verify."""
+    if basis is not Basis.IDENTITY:
+        return sip_code(basis)
+    if attestation.code:
+        return attestation.code
+    if attestation.reason == failure.Reason.CERTIFICATE_PENDING:
+        return BAD_IDENTITY_INFO
+    unsigned = attestation.verification is Verification.NONE
+    return USE_IDENTITY_HEADER if unsigned else INVALID_IDENTITY_HEADER
 
 
 class Noted(msgspec.Struct, frozen=True, omit_defaults=True):

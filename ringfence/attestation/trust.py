@@ -1,7 +1,8 @@
 """The attestation of a call attempt, from the sources that its trunk is trusted for.
 
-Pure: reads what Asterisk verified (STIR_SHAKEN()) and what carriers' headers say, believes only
-what the trunk's settings name, and says of the rest that it was ignored.
+Pure: takes what our own verifier found, reads what Asterisk verified (STIR_SHAKEN()) and what
+carriers' headers say, believes only what the trunk's settings name, and says of the rest that it
+was ignored.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ringfence.attestation.model import UNKNOWN, Attestation, Level, Verification
 
@@ -53,15 +56,33 @@ _NOTHING_CHECKED = frozenset(
 )
 
 
-def attest(attempt: CallAttempt, trunk: Trunk) -> Attestation:
-    """The first trusted source that says something; `UNKNOWN`, with a word on why, otherwise."""
+IGNORED_CLAIM = "the trunk's headers claim a verification; it is not trusted"
+IGNORED_IDENTITY = "an Identity header came; the trunk's settings do not name ringfence"
+
+
+def attest(attempt: CallAttempt, trunk: Trunk, verified: Attestation | None = None) -> Attestation:
+    """The first trusted source that says something; `UNKNOWN`, with a word on why, otherwise.
+
+    `verified` is what our own verifier found in the Identity headers. Where it found nothing to
+    verify, or not yet, the next source may know more; its reason counts where none does.
+    """
     for source in trunk.attestation:
-        said = _by_asterisk(attempt) if source == "asterisk" else _by_headers(attempt, trunk)
+        if source == "ringfence":
+            said = verified if verified and verified.verification is not Verification.NONE else None
+        elif source == "asterisk":
+            said = _by_asterisk(attempt)
+        else:
+            said = _by_headers(attempt, trunk)
         if said is not None:
             return said
+    nothing = verified if verified and "ringfence" in trunk.attestation else UNKNOWN
+    ignored = IGNORED_IDENTITY if attempt.identities and nothing is UNKNOWN else ""
     if "headers" not in trunk.attestation and next(_claims(attempt, trunk), None):
-        return Attestation(detail="the trunk's headers claim a verification; it is not trusted")
-    return UNKNOWN
+        ignored = IGNORED_CLAIM
+    if not ignored:
+        return nothing
+    detail = "; ".join(text for text in (nothing.detail, ignored) if text)
+    return msgspec.structs.replace(nothing, detail=detail)
 
 
 def _by_asterisk(attempt: CallAttempt) -> Attestation | None:

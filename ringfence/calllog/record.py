@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from ringfence.attestation import Verification
 from ringfence.screening import Screened
 from ringfence.verdict import PLAIN, Action, Also, Noted, Treatment
 
 MAX_RECORD = 65_536
 """Bytes of one record. Asterisk's own arguments stay far below; ARI's JSON need not."""
 
+MAX_IDENTITIES = 2
+"""Identity headers that are kept of a call whose signature failed: strangers choose how long."""
 _IDENTITY = re.compile(r"identity[-._]?\d*", re.ASCII)
 _encoder = msgspec.json.Encoder()
 
@@ -63,6 +66,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attestation_origin: str = ""
     attestation_detail: str = ""
     origid: str = ""
+    signer: str = ""
+    x5u: str = ""
+    attestation_reason: str = ""
+    attestation_code: int = 0
     stir_shaken: tuple[tuple[str, str], ...] = ()
 
     action: str = ""
@@ -149,6 +156,14 @@ def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
         attestation_origin=attestation.origin,
         attestation_detail=attestation.detail,
         origid=attestation.origid,
+        signer=attestation.signer,
+        x5u=attestation.x5u,
+        attestation_reason=attestation.reason,
+        attestation_code=attestation.code,
+        # What did not verify is kept, so that people can look into it.
+        identity=(attempt.identities or ())[:MAX_IDENTITIES]
+        if attestation.verification is Verification.FAILED and not record.identity
+        else record.identity,
     )
 
 

@@ -39,6 +39,8 @@ _CONDITIONS = {
     "source_ip": "Source address or CIDR.",
     "attestation": "A, B, C or none.",
     "verification": "passed, failed or none.",
+    "reason": "Why no signature counts, where Ringfence verifies itself: no-identity, stale, "
+    "bad-signature, untrusted, revoked, orig-mismatch, ...",
     "signer": "Service provider code of who signed; of tokens that Ringfence verified itself.",
     "origid": "Origination id of the attestation.",
     "schedule": "'mon-fri 08:00-17:30 America/New_York', '22:00-06:00 UTC', 'sat,sun UTC'.",

@@ -16,7 +16,7 @@ from ringfence.rules.respond import DEFAULT_LABEL, DEFAULT_PROMPT
 from ringfence.rules.velocity import Rate, Spread, counters_of
 from ringfence.store.counting.hits import Hits
 from ringfence.store.writing.history import version_of
-from ringfence.verdict import Action, sip_code
+from ringfence.verdict import Action, Basis, sip_code
 
 COLUMNS = ("rule", "priority", "action", "when", "state", "hits", "last hit", "expires", "added",
            "note")  # fmt: skip
@@ -117,6 +117,8 @@ def response(rule: Rule) -> str:
     """What the caller or the called party gets."""
     respond = rule.respond
     code = f"SIP {respond.sip or sip_code(rule.basis)}"
+    if rule.basis is Basis.IDENTITY and not respond.sip:
+        code = "the failure's own SIP code (428, 403, 436, 437, 438)"
     match rule.action:
         case Action.ALLOW:
             return ""

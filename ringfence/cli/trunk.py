@@ -41,7 +41,7 @@ command.add_command(undo_command("trunk", "carrier-a"))
 @click.option(
     "--attestation",
     multiple=True,
-    type=click.Choice(["asterisk", "headers"]),
+    type=click.Choice(["ringfence", "asterisk", "headers"]),
     help="Who is believed about STIR/SHAKEN, in this order; repeatable.",
 )
 @click.option(

@@ -13,11 +13,23 @@ from ringfence.rules.model import Rule
 from ringfence.rules.respond import DEFAULT_LABEL, DEFAULT_PROMPT, PASSED_LIST
 from ringfence.rules.velocity import NOTHING_COUNTED, Counted, Demand
 from ringfence.thresholds import NO_THRESHOLDS, Thresholds
-from ringfence.verdict import PLAIN, Action, Also, Basis, Noted, Reason, Verdict, sip_code
+from ringfence.verdict import (
+    PLAIN,
+    Action,
+    Also,
+    Basis,
+    Noted,
+    Reason,
+    Verdict,
+    rejection,
+    sip_code,
+)
 
 THRESHOLDS = "(score)"
 CALLEE = "(callee)"
 """What is noted in a rule's place where the thresholds, or the called customer, would decide."""
+UNTOUCHED = Verdict(action=Action.ALLOW, reason=Reason.NO_RULE)
+"""Nothing has anything to say to the call: the verdict of most calls, made once."""
 
 
 def evaluate(
@@ -41,12 +53,15 @@ def evaluate(
     """
     if why := emergency(call, lists, now):
         return Verdict(action=Action.ALLOW, reason=Reason.EMERGENCY, matched=(why,))
+    found = book.lookup.candidates(call, lists, now)
+    if not found and choice is NO_CHOICE:
+        return UNTOUCHED
     walk = _Walk(call, lists, now)
     if choice.blocked and not choice.allowed:
         if not monitor:
             return walk.refused_by(choice)
         walk.noted.append(Noted(CALLEE, Action.BLOCK, True, choice.blocked))
-    for compiled in book.lookup.candidates(call, lists, now):
+    for compiled in found:
         rule = compiled.rule
         if not compiled.in_force(now) or choice.leaves_out(rule.basis):
             continue
@@ -61,6 +76,8 @@ def evaluate(
         if walk.goes_on(compiled, evidence, monitor=monitor):
             continue
         return walk.ended_by(compiled, evidence, choice)
+    if not walk.noted and choice is NO_CHOICE:
+        return UNTOUCHED
     return walk.without_end(choice, thresholds, monitor=monitor)
 
 
@@ -162,7 +179,7 @@ class _Walk:
         if action is Action.ALLOW:
             action = Action.FLAG if label else action
         elif action is not Action.DIVERT:
-            sip = rule.respond.sip or sip_code(rule.basis)
+            sip = rule.respond.sip or rejection(rule.basis, self.call.attestation)
         if action in _TREATED:
             treatment = compiled.treatment
             prompt = "&".join(rule.respond.prompts)
@@ -205,6 +222,8 @@ class _Walk:
             label, basis = flag.respond.label, flag.basis
         elif choice.allowed:
             reason, matched = Reason.CALLEE, (choice.allowed,)
+        elif choice.released:
+            reason, matched = Reason.REDRESS, (choice.released,)
         by_score, why = self._by_score(choice, thresholds)
         if by_score is not None and monitor:
             self.noted.append(Noted(THRESHOLDS, by_score, True, why))
@@ -233,7 +252,7 @@ class _Walk:
         )
 
     def _by_score(self, choice: Choice, thresholds: Thresholds) -> tuple[Action | None, str]:
-        if self.score <= 0 or choice.allowed or not choice.analytics:
+        if self.score <= 0 or choice.allowed or choice.released or not choice.analytics:
             return None, ""
         for action, at in (
             (Action.BLOCK, thresholds.block_at),

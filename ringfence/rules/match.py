@@ -10,7 +10,12 @@ from collections.abc import Callable
 
 from ringfence.rules.conditions.condition import Compiled, Condition, Key, Lists
 from ringfence.rules.conditions.number import country_value, number_value
-from ringfence.rules.conditions.origin import address_value, level_value, verification_value
+from ringfence.rules.conditions.origin import (
+    address_value,
+    level_value,
+    reason_value,
+    verification_value,
+)
 from ringfence.rules.conditions.schedule import schedule_value
 from ringfence.rules.conditions.text import (
     caller_name_value,
@@ -40,6 +45,7 @@ _FIELDS: dict[str, Callable[[str, str], Compiled]] = {
     "source_ip": address_value,
     "attestation": level_value,
     "verification": verification_value,
+    "reason": reason_value,
     "signer": signer_value,
     "origid": origid_value,
     "schedule": schedule_value,

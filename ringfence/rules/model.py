@@ -81,6 +81,7 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     source_ip: Values = ()
     attestation: Values = ()
     verification: Values = ()
+    reason: Values = ()
     signer: Values = ()
     origid: Values = ()
     schedule: Schedules = ()

@@ -126,6 +126,18 @@ def test_a_broken_encoding_is_read_as_far_as_it_goes(value: str) -> None:
     assert attempt.caller_name.encode()
 
 
+def test_identity_headers_are_read_in_their_order() -> None:
+    attempt = parse_facts("called=911&id=read&id.2=second%3Bppt%3Ddiv&id.1=first&h.date=Sat")
+    assert attempt.identities == ("first", "second;ppt=div")
+    assert attempt.headers == {"date": "Sat"}
+
+
+def test_no_identity_header_is_something_else_than_one_that_nobody_looked_for() -> None:
+    assert parse_facts("called=911&id=read&id.1=&id.2=").identities == ()
+    assert parse_facts("called=911").identities is None
+    assert parse_facts("id=read&id.5=fifth").identities == ()
+
+
 def test_a_repeated_name_keeps_its_first_value() -> None:
     attempt = parse_facts("caller=1&caller=2&h.From=a&h.FROM=b&ss.0=success:A&ss.0=success:B")
     assert attempt.caller == "1"

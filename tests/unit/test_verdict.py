@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ringfence.verdict import Action, Basis, sip_code
+from ringfence.attestation import Attestation, Level, Verification
+from ringfence.verdict import Action, Basis, rejection, sip_code
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,25 @@ from ringfence.verdict import Action, Basis, sip_code
 )
 def test_the_ground_of_a_block_decides_its_sip_code(basis: Basis, code: int) -> None:
     assert sip_code(basis) == code
+
+
+@pytest.mark.parametrize(
+    ("attestation", "code"),
+    [
+        (Attestation(), 428),
+        (Attestation(code=428, reason="no-identity"), 428),
+        (Attestation(reason="certificate-pending"), 436),
+        (Attestation(Level.NONE, Verification.FAILED, code=403, reason="stale"), 403),
+        (Attestation(Level.NONE, Verification.FAILED, code=437, reason="revoked"), 437),
+        (Attestation(Level.NONE, Verification.FAILED, "asterisk"), 438),
+        (Attestation(Level.C, Verification.PASSED), 438),
+    ],
+)
+def test_on_the_ground_of_identity_what_did_not_verify_decides_the_code(
+    attestation: Attestation, code: int
+) -> None:
+    assert rejection(Basis.IDENTITY, attestation) == code
+    assert rejection(Basis.POLICY, attestation) == 403
 
 
 def test_every_ground_has_a_code_that_rejects_a_call() -> None:

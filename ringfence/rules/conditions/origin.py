@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from ringfence.attestation.failure import Reason
 from ringfence.attestation.model import Level, Verification
 from ringfence.call import Call
 from ringfence.rules.conditions.condition import Compiled, Condition, Lists
@@ -48,7 +49,13 @@ def verification_value(field: str, text: str) -> Compiled:
     return Compiled(test)
 
 
-def _one_of(kind: type[Level] | type[Verification], text: str) -> str:
+def reason_value(field: str, text: str) -> Compiled:
+    """Why our own verifier let a signature count for nothing."""
+    wanted = _one_of(Reason, text)
+    return Compiled(lambda call, lists, now: wanted if call.attestation.reason == wanted else "")
+
+
+def _one_of(kind: type[Level] | type[Verification] | type[Reason], text: str) -> str:
     try:
         return str(kind(text))
     except ValueError:

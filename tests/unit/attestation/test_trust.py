@@ -307,3 +307,47 @@ def test_no_level_ever_comes_without_a_pass(
     attestation = attest(attempt, Trunk(attestation=sources, verstat_passed="C"))
     if attestation.level is not Level.NONE:
         assert attestation.verification is Verification.PASSED
+
+
+# -- what we verified ourselves -----------------------------------------------------------------
+
+OURS = Trunk(attestation=("ringfence", "asterisk", "headers"), verstat_passed="B")
+PASSED = Attestation(Level.A, Verification.PASSED, "identity", signer="818H")
+FORGED = Attestation(Level.NONE, Verification.FAILED, "identity", code=438, reason="bad-signature")
+PENDING = Attestation(origin="identity", detail="to come", reason="certificate-pending")
+CLAIM = {"x-twilio-verstat": "TN-Validation-Passed-C"}
+
+
+@pytest.mark.parametrize("found", [PASSED, FORGED])
+def test_what_we_verified_goes_before_what_others_say(found: Attestation) -> None:
+    attempt = CallAttempt(headers=CLAIM, stir_shaken=(("success", "B"),), identities=("x",))
+    assert attest(attempt, OURS, found) == found
+
+
+@pytest.mark.parametrize("found", [PASSED, FORGED])
+def test_the_order_of_the_trunk_decides(found: Attestation) -> None:
+    attempt = CallAttempt(stir_shaken=(("success", "B"),), identities=("x",))
+    trunk = Trunk(attestation=("asterisk", "ringfence"))
+    assert attest(attempt, trunk, found).level == "B"
+
+
+def test_where_we_could_not_verify_the_next_source_counts() -> None:
+    attempt = CallAttempt(headers=CLAIM, identities=("x",))
+    assert attest(attempt, OURS, PENDING).level == "C"
+
+
+def test_where_nobody_knows_anything_our_reason_counts() -> None:
+    attempt = CallAttempt(identities=("x",))
+    assert attest(attempt, OURS, PENDING) == PENDING
+
+
+def test_a_claim_that_is_not_trusted_is_noted_beside_our_reason() -> None:
+    said = attest(CallAttempt(headers=CLAIM, identities=("x",)), Trunk(), PENDING)
+    assert said.reason == "certificate-pending"
+    assert said.detail == ("to come; the trunk's headers claim a verification; it is not trusted")
+
+
+def test_an_identity_header_that_the_trunk_is_not_to_be_asked_for_is_noted() -> None:
+    said = attest(CallAttempt(identities=("x",)), Trunk(attestation=("headers",)))
+    assert (said.verification, said.reason) == ("none", "")
+    assert "do not name ringfence" in said.detail

@@ -30,6 +30,7 @@ ATTEMPT = CallAttempt(
     },
     stir_shaken=(("passed", "C"),),
 )
+SIGNED = Attestation(Level.C, Verification.PASSED, "asterisk", origid="o-1")
 VERDICT = Verdict(
     action=Action.BLOCK,
     reason=Reason.RULE,
@@ -50,7 +51,7 @@ def screened() -> Callable[..., Screened]:
             called=normalise("+12025550123"),
             caller=normalise(attempt.caller),
             trunk=attempt.trunk,
-            attestation=Attestation(Level.C, Verification.PASSED, "asterisk", origid="o-1"),
+            attestation=changes.pop("attestation", SIGNED),
         )
         fields = {
             "id": "0123456789ABCDEFGH",

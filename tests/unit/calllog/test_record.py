@@ -5,6 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from ringfence.attestation import Attestation, Level, Verification
 from ringfence.call import CallAttempt
 from ringfence.calllog.record import (
     MAX_RECORD,
@@ -203,3 +204,24 @@ def test_a_masked_log_line_does_not_give_the_caller_away(screened):
 )
 def test_masking_hides_what_tells_a_caller(text, masked):
     assert mask_number(text) == masked
+
+
+FORGED = Attestation(
+    Level.NONE, Verification.FAILED, "identity", "the signature does not hold",
+    code=438, reason="bad-signature", x5u="https://example.org/818H.pem",
+)  # fmt: skip
+
+
+def test_a_record_says_whose_signature_it_was(screened):
+    signed = Attestation(Level.A, Verification.PASSED, "identity", signer="818H", x5u="https://x")
+    attempt = CallAttempt(caller="3015550199", identities=("a.b.c",))
+    record = make_record(screened(attempt=attempt, attestation=signed), "applied", "w1")
+    assert (record.signer, record.x5u, record.attestation_code) == ("818H", "https://x", 0)
+    assert record.identity == (), "what verified need not be kept"
+
+
+def test_a_signature_that_failed_is_kept_with_why(screened):
+    attempt = CallAttempt(caller="3015550199", identities=("a.b.c", "d.e.f", "g.h.i"))
+    record = make_record(screened(attempt=attempt, attestation=FORGED), "applied", "w1")
+    assert (record.attestation_reason, record.attestation_code) == ("bad-signature", 438)
+    assert record.identity == ("a.b.c", "d.e.f")

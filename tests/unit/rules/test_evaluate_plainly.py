@@ -71,6 +71,7 @@ FIELDS = {
     "source_ip": ADDRESS_VALUES,
     "attestation": ["A", "B", "C", "none"],
     "verification": ["passed", "failed", "none"],
+    "reason": ["stale", "bad-signature", "no-identity"],
     "signer": ["818H", "818h", "1"],
     "origid": [ORIGIDS[1], ORIGIDS[1].upper(), "another"],
     "schedule": list(SCHEDULES),
@@ -142,6 +143,7 @@ CALLS = st.fixed_dictionaries(
         "source_ip": st.sampled_from(ADDRESSES),
         "attestation": st.sampled_from(["A", "B", "C", "none"]),
         "verification": st.sampled_from(["passed", "failed", "none"]),
+        "reason": st.sampled_from(["", "stale", "revoked"]),
         "signer": st.sampled_from(["", "818H", "2"]),
         "origid": st.sampled_from(ORIGIDS),
     }
@@ -330,6 +332,7 @@ def built(
             Verification(call["verification"]),
             origid=call["origid"],
             signer=call["signer"],
+            reason=call["reason"],
         ),
     )
     return book, seen, mirrored

@@ -71,6 +71,8 @@ def _list_files(folder: Path, number: str) -> tuple[Path, Path]:
     return files
 
 
+BY_HAND_OFTENER = 4
+"""Each `ringfence` command costs this machine half a second of a processor that calls need too."""
 GENERATIONS = 20
 """Rules that are replaced all at once: a call sees all of them new, or none."""
 
@@ -126,11 +128,14 @@ class Changer(threading.Thread):
 
     def run(self) -> None:
         known = ways(files_of(self._ringfence))
+        # The last one, None, is the replacement of rules.
+        often = [BY_HAND_OFTENER if way.by_hand else 1 for way in known] + [1]
         began = time.monotonic()
         while not self._over.wait(max(0.0, self._every - (time.monotonic() - began))):
             began = time.monotonic()
-            if self._dice.randrange(len(known) + 1):
-                self._change(self._dice.choice(known))
+            (way,) = self._dice.choices([*known, None], often)
+            if way:
+                self._change(way)
             else:
                 self._replace_rules()
 

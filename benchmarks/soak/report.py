@@ -30,10 +30,11 @@ EXPLAINED = (
 
 
 class Found(NamedTuple):
-    """Everything of one run."""
+    """Everything of one run; `held_back` calls were not placed, as too many were open."""
 
     judged: Judged
     calls: list[Placed]
+    held_back: int
     records: int
     trouble: Trouble
     mischief: Mischief
@@ -52,6 +53,7 @@ def show(console: Console, found: Found) -> int:
         table.add_row(f"calls: {kind}", str(sum(said.values())), str(said))
     setups = sorted(call.setup_ms for call in found.calls if call.status)
     table.add_row("setup p50, p99, max", _percentiles(setups), "ms")
+    table.add_row("held back", str(found.held_back), "calls not placed: too many were open")
     table.add_row("records", str(found.records), "")
     for place in ("agi", "ari", "step"):
         table.add_row(f"trouble: {place}", f"{found.trouble.seconds(place):.0f} s", "")
@@ -80,6 +82,8 @@ def show(console: Console, found: Found) -> int:
 
 def _violated(found: Found) -> dict[str, list[str]]:
     wrong = dict(found.judged.violations)
+    if found.held_back:
+        wrong["calls could not be placed at this rate"] = [str(found.held_back)]
     wrong["did not come back"] = found.mischief.slips
     wrong["memory grows"] = [
         f"{pid}: {middle:.1f} to {late:.1f} MB"

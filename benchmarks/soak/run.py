@@ -23,7 +23,7 @@ from benchmarks.soak.changes import SETTLE_CLI
 from benchmarks.soak.judge import FREQUENT, FREQUENT_SECONDS, judge
 from benchmarks.soak.ledger import Ledger, Trouble
 from benchmarks.soak.report import Found, show
-from benchmarks.soak.traffic import Kind, Placed, Plan
+from benchmarks.soak.traffic import HELD_BACK, Kind, Placed, Plan
 from benchmarks.soak.watch import LogFile, MemoryWatch, processes_of
 from demo.ringfence import StageError
 from demo.stage import Stage
@@ -112,11 +112,12 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
                 seconds, kinds(random.Random(chosen.seed)), chosen.seed,
             )  # fmt: skip
             calls: list[Placed] = []
+            held_back: list[float] = []
             traffic = child("-m", "benchmarks.soak.traffic", ready="")
             async with traffic as placing:
                 assert placing.stdin
                 placing.stdin.write(msgspec.json.encode(plan) + b"\n")
-                reading = asyncio.create_task(_read(placing, calls))
+                reading = asyncio.create_task(_read(placing, calls, held_back))
                 memory.start()
                 changer.start()
                 began = time.monotonic()
@@ -142,16 +143,22 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
             chosen.keep_log.write_bytes(ringfence.log_path.read_bytes())
         folder = ringfence.state
     return Found(
-        judge(calls, records, trouble, ledger), calls, len(records), trouble, havoc, changer,
-        grown, complaints, asterisk, list(processes_of(folder)),
+        judge(calls, records, trouble, ledger), calls, len(held_back), len(records), trouble,
+        havoc, changer, grown, complaints, asterisk, list(processes_of(folder)),
     )  # fmt: skip
 
 
-async def _read(placing: asyncio.subprocess.Process, calls: list[Placed]) -> None:
+async def _read(
+    placing: asyncio.subprocess.Process, calls: list[Placed], held_back: list[float]
+) -> None:
     assert placing.stdout
     decoder = msgspec.json.Decoder(Placed)
     while line := await placing.stdout.readline():
-        calls.append(decoder.decode(line))
+        placed = decoder.decode(line)
+        if placed.kind == HELD_BACK:
+            held_back.append(placed.began)
+        else:
+            calls.append(placed)
 
 
 async def _beside(work: Any) -> None:

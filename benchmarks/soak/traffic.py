@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import uvloop
 
-from lab.sip import CallResult, SipCaller, run_at_rate
+from lab.sip import SipCaller, run_at_rate
 
 CALLEE = "+12025550100"
 TIMEOUT = 6.0
@@ -24,6 +24,11 @@ GOT_THROUGH = 486
 SHORT = 0.8
 """Of the calls that are let through, the share that ends where it would be sent to the callee: an
 answered call costs Asterisk five times what a screened one does."""
+MAX_OPEN = 800
+"""Calls at a time, as a trunk has so many channels: else one bad second of a full machine
+would pile up calls without end."""
+HELD_BACK = "held back"
+"""The kind of what was not placed for that."""
 LEAVES_AFTER = 0.004
 """Seconds: about when the verdict is there."""
 
@@ -76,7 +81,24 @@ async def place_all(plan: Plan) -> None:
             for address in plan.addresses
         ]
 
-        async def one(number: int) -> CallResult:
+        open_calls = 0
+
+        async def one(number: int) -> None:
+            nonlocal open_calls
+            if open_calls >= MAX_OPEN:
+                now = time.monotonic()
+                tell(Placed(HELD_BACK, "", "", now, now, 0, 0.0, ""))
+                return
+            open_calls += 1
+            try:
+                tell(await place())
+            finally:
+                open_calls -= 1
+
+        def tell(placed: Placed) -> None:
+            print(encoder.encode(placed).decode(), flush=True)
+
+        async def place() -> Placed:
             (kind,) = dice.choices(plan.kinds, shares)
             door = dice.choice(("agi", "ari"))
             caller = dice.choice(kind.callers) if kind.shuffled else next(turns[kind.name])
@@ -91,12 +113,10 @@ async def place_all(plan: Plan) -> None:
             )  # fmt: skip
             # A call that was answered has talked since its final response.
             ended = began + result.setup_ms / 1000 if result.status else time.monotonic()
-            placed = Placed(
+            return Placed(
                 kind.name, caller, door, began, ended, result.status, result.setup_ms,
                 result.call_id,
             )  # fmt: skip
-            print(encoder.encode(placed).decode(), flush=True)
-            return result
 
         await run_at_rate(plan.rate, plan.seconds, one)
 

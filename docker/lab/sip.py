@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from lab import sipmessage
 from lab.answered import Act, CallResult, Line
@@ -18,6 +18,8 @@ from lab.media import MediaSocket
 from lab.sipmessage import Headers
 
 __all__ = ["CallResult", "Line", "SipCaller", "run_at_rate"]
+
+T = TypeVar("T")
 
 # Answers to what arrives late are still due for a while after a call's end.
 _LINGER_SECONDS = 2.0
@@ -130,15 +132,15 @@ class SipCaller(asyncio.DatagramProtocol):
 
 
 async def run_at_rate(
-    rate: float, seconds: float, make_call: Callable[[int], Awaitable[CallResult]]
-) -> list[CallResult]:
+    rate: float, seconds: float, make_call: Callable[[int], Awaitable[T]]
+) -> list[T]:
     """Start calls by the clock, whether or not earlier ones have ended, and gather all results.
 
     `make_call` gets the call's number, from 0.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    under_way: list[asyncio.Future[CallResult]] = []
+    under_way: list[asyncio.Future[T]] = []
     for number in range(int(rate * seconds)):
         wait = began + number / rate - loop.time()
         if wait > 0:

@@ -13,6 +13,7 @@ load            the load generator, a process of its own
 empty_agi       an AGI server that does nothing, and its variants
 empty_ari       an ARI application that does nothing
 decision        the screener alone, without a network
+verify          the same for one verification of a signed call, and the signatures of such calls
 living          how soon rules and lists are in force, at a start and after a change
 changes         stalls of the event loop, latency and memory while rules and lists change
 hand            the process that writes for these two

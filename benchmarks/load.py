@@ -20,12 +20,17 @@ from lab.sip import CallResult, SipCaller, run_at_rate
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where one kind of call comes from and goes to; `callers` take turns."""
+    """Where one kind of call comes from and goes to; `callers` take turns.
+
+    `identities` are the Identity headers of the plan's calls, that of the first call first; empty
+    where calls are not signed.
+    """
 
     address: str
     called: str
     callers: tuple[str, ...] = ("+12125550100",)
     headers: tuple[tuple[str, str], ...] = ()
+    identities: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -65,10 +70,12 @@ async def place(plan: Plan, callers: dict[str, SipCaller]) -> list[Leg]:
         nonlocal ended
         ended = loop.time()
         target = targets[number % len(targets)]
-        turn = plan.offset + number // len(targets)
+        nth = number // len(targets)
+        turn = plan.offset + nth
+        signed = [("Identity", target.identities[nth])] if target.identities else []
         return await callers[target.address].call(
             caller=target.callers[turn % len(target.callers)], called=target.called,
-            headers=target.headers, talk=0, timeout=plan.timeout,
+            headers=[*target.headers, *signed], talk=0, timeout=plan.timeout,
         )  # fmt: skip
 
     # A collection in the middle of a round would be measured as somebody's latency.

@@ -32,13 +32,18 @@ _SPAM_END = (
 )
 _SCREEN = "Gosub(ringfence,screen,1(${EXTEN}))"
 RATE_TRUNK = "bench-agi-rate"
+VERIFIED_TRUNKS = ("bench-agi-verified", "bench-ari-verified")
+VERIFIED_ADDS = 0.3
+"""Milliseconds that a verification may add to a call at the median."""
 
 
 class Way(NamedTuple):
     """One measured way. `floor` names the way it is compared with; `bar` is design's ratio.
 
     `screens`: a listed caller is blocked on it. `blocked`: such callers are what is measured.
-    `main`: its highest rate is looked for, and it is in the plots.
+    `main`: its highest rate is looked for, and it is in the plots. `signed`: its calls carry an
+    Identity header, which is looked at on the trunks of `VERIFIED_TRUNKS`. `adds`: by how many
+    milliseconds it may be slower than its floor at the median.
     """
 
     name: str
@@ -52,6 +57,8 @@ class Way(NamedTuple):
     screens: bool = False
     blocked: bool = False
     main: bool = True
+    signed: bool = False
+    adds: float = 0.0
 
     @property
     def expected(self) -> int:
@@ -69,6 +76,17 @@ class Way(NamedTuple):
 
 def _rival(name: str, title: str, step: str) -> Way:
     return Way(name, title, f"bench-{name}", (step,), end=_SPAM_END, screens=True)
+
+
+def _signed(door: str, title: str) -> Sequence[Way]:
+    """The same calls twice: the header is there, and it is looked at too."""
+    name, trunk = f"{door}-signed", f"bench-{door}-signed"
+    return (
+        Way(name, f"Ringfence, {title}, signed, not looked at", trunk, (_SCREEN,), f"empty-{door}",
+            door=door, screens=True, signed=True, main=False),
+        Way(f"{door}-verified", f"Ringfence, {title}, signed, verified", f"bench-{door}-verified",
+            (_SCREEN,), name, door=door, screens=True, signed=True, adds=VERIFIED_ADDS, main=False),
+    )  # fmt: skip
 
 
 def ways(asterisk: str) -> Sequence[Way]:
@@ -94,11 +112,13 @@ def ways(asterisk: str) -> Sequence[Way]:
             "empty-agi", door="agi", screens=True),
         Way("agi-blocked", "Ringfence, FastAGI, blocked", "bench-agi", (_SCREEN,), "empty-agi",
             door="agi", screens=True, blocked=True, main=False),
+        *_signed("agi", "FastAGI"),
         Way("empty-ari", "empty ARI application", "bench-empty-ari", (f"Stasis({EMPTY_APP})",)),
         Way("ari", "Ringfence, ARI, allowed", "bench-ari", (_SCREEN,), "empty-ari", 1.15,
             "ari", screens=True),
         Way("ari-blocked", "Ringfence, ARI, blocked", "bench-ari", (_SCREEN,), "empty-ari",
             door="ari", screens=True, blocked=True, main=False),
+        *_signed("ari", "ARI"),
     )  # fmt: skip
 
 
@@ -109,8 +129,13 @@ def trunks(all_ways: Sequence[Way]) -> Sequence[Trunk]:
 
 
 def trunk_variables(all_ways: Sequence[Way]) -> Mapping[str, Mapping[str, str]]:
-    """Which door a trunk's calls take."""
-    return {way.trunk: {"RINGFENCE_DOOR": way.door} for way in all_ways if way.door}
+    """Which door a trunk's calls take, and whether their signatures are looked at."""
+    looked = {trunk: {"RINGFENCE_IDENTITY": "yes"} for trunk in VERIFIED_TRUNKS}
+    return {
+        way.trunk: {"RINGFENCE_DOOR": way.door, **looked.get(way.trunk, {})}
+        for way in all_ways
+        if way.door
+    }
 
 
 def dialplan(all_ways: Sequence[Way]) -> str:

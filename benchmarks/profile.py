@@ -22,8 +22,12 @@ _PARTS = (
      "empty-agi"),
     ("FastAGI: Ringfence reads, decides, answers, records", "agi", "agi-dialplan"),
     ("FastAGI: a rule with rate counts the call", "agi-rate", "agi"),
+    ("FastAGI: an Identity header that nobody looks at", "agi-signed", "agi"),
+    ("FastAGI: the header is handed over and verified", "agi-verified", "agi-signed"),
     ("ARI: `Stasis()`, the event, `continue`; an empty application", "empty-ari", "none"),
     ("ARI: ringfence.conf and Ringfence together", "ari", "empty-ari"),
+    ("ARI: an Identity header that nobody looks at", "ari-signed", "ari"),
+    ("ARI: the header is handed over and verified", "ari-verified", "ari-signed"),
 )  # fmt: skip
 CPU_HEAD = (
     "of one call",

@@ -17,9 +17,14 @@ BUSY = 1.0
 WIDEST = 170
 BUSY_NOTE = "these figures show that it works, not how fast it is; measure again when idle."
 _STEPS_NOTE = (
-    "Of it again: `python -m benchmarks --only none,empty-agi,agi-dialplan,agi,agi-rate,empty-ari,"
-    "ari --no-decision --no-living`. Every dialplan step: "
-    "`PYTHONPATH=docker python -m benchmarks.dialplan_steps`."
+    "Of it again: `python -m benchmarks --only none,empty-agi,agi-dialplan,agi,agi-rate,"
+    "agi-signed,agi-verified,empty-ari,ari,ari-signed,ari-verified --no-decision --no-living`. "
+    "Every dialplan step: `PYTHONPATH=docker python -m benchmarks.dialplan_steps`."
+)
+
+_VERIFY_NOTE = (
+    "A verification is done on the event loop: the loop stands still for other calls for as long. "
+    "Of it again: `python -m benchmarks.verify`."
 )
 
 
@@ -57,6 +62,10 @@ def sections(results: Results) -> Iterable[Section]:
         )
         rows = tables.decision_rows(results.decision)
         yield Section(title, tables.DECISION_HEAD, rows, "decision")
+    if results.verified:
+        rows = tables.verify_rows(results.verified)
+        title = "One verification of a signed call, its certificate at hand"
+        yield Section(title, tables.VERIFY_HEAD, rows, note=_VERIFY_NOTE)
     if results.living:
         title = "Start, and changes in force"
         yield Section(title, tables.LIVING_HEAD, tables.living_rows(results.living))

@@ -16,9 +16,10 @@ from benchmarks.decision import Decided
 from benchmarks.dialplan_steps import StepCost
 from benchmarks.living import Living
 from benchmarks.rounds import Measured
+from benchmarks.verify.cost import Verified
 
 FOLDER = Path(__file__).resolve().parent / "results"
-LIBRARIES = ("uvloop", "aiohttp", "redis", "pyroaring", "google-re2")
+LIBRARIES = ("uvloop", "aiohttp", "redis", "pyroaring", "google-re2", "cryptography")
 
 
 class ResultsError(Exception):
@@ -52,6 +53,7 @@ class Results(msgspec.Struct):
     decision: list[Decided]
     living: list[Living] = []
     steps: list[StepCost] = []
+    verified: list[Verified] = []
 
 
 def this_machine(versions: list[str], load_before: float) -> Machine:

@@ -24,6 +24,7 @@ class Measured(msgspec.Struct):
     """One way at one rate, over all rounds: milliseconds, and calls that went wrong.
 
     `ratio` is p50 by the floor's p50, `ratio_p99` likewise, each the median of the rounds' own.
+    `adds_rounds` are the milliseconds by which p50 is above the floor's, `adds` how many it may be.
     `cpu_us` is what one call took of each process's processor time.
     """
 
@@ -46,6 +47,8 @@ class Measured(msgspec.Struct):
     bar: float = 0.0
     cpu_us: dict[str, float] = {}
     main: bool = False
+    adds: float = 0.0
+    adds_rounds: list[float] = []
 
     @property
     def saturated(self) -> bool:
@@ -98,9 +101,12 @@ def _measured(way: Way, rate: float, legs: dict[tuple[str, float], list[Leg]]) -
         way.name, way.title, rate, calls, sum(leg.lost for leg in mine), calls - answered - silent,
         median(p50), median(p95), median(p99), p50, p99, way.floor, bar=way.bar, main=way.main,
         cpu_us={name: round(seconds / calls * 1e6, 1) for name, seconds in spent.items()},
+        adds=way.adds,
     )  # fmt: skip
     if floor := legs.get((way.floor, rate)):
         out.ratio_rounds = _ratios(p50, _rounds(floor, 0.5))
+        pairs = zip(p50, _rounds(floor, 0.5), strict=False)
+        out.adds_rounds = [round(mine - below, 3) for mine, below in pairs]
         out.floor_lost = sum(leg.lost for leg in floor)
         out.ratio = median(out.ratio_rounds)
         out.ratio_p99 = median(_ratios(p99, _rounds(floor, 0.99)))

@@ -54,6 +54,13 @@ def velocity_rule(trunk: str) -> Rule:
     return Rule(id="velocity", priority=40, when=when, action=Action.BLOCK, basis=Basis.ANALYTICS)
 
 
+def verified_rule(*trunks: str) -> Rule:
+    """A rule that ends every call whose signature did not hold, with the failure's own code: a call
+    of these trunks that ends otherwise was verified."""
+    when = When(trunk=trunks, verification=("failed", "none"))
+    return Rule(id="verified", priority=41, when=when, action=Action.BLOCK, basis=Basis.IDENTITY)
+
+
 def passing_callers(count: int = 20_000) -> tuple[str, ...]:
     """Callers of area code 312 that no rule has, and no list: `listed_numbers` leaves 312 out."""
     return tuple(f"+1312{2_000_000 + n * 37:07d}" for n in range(count))

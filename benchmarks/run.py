@@ -22,6 +22,8 @@ from benchmarks.living import measure_apart
 from benchmarks.results import Results, ResultsError, load, save, this_machine
 from benchmarks.rounds import Measured, run_rounds
 from benchmarks.stage import bench
+from benchmarks.verify.cost import ROUNDS
+from benchmarks.verify.cost import measure_apart as measure_verify
 from demo.ringfence import StageError
 from lab import LabError
 
@@ -33,7 +35,7 @@ class Effort(msgspec.Struct, frozen=True):
     """How long to measure: seconds at each rate, rounds, and the sizes that are tried.
 
     `climb` is for how many seconds the highest rates are looked for, `steps` for how many the
-    dialplan's steps are timed; with 0 they are not.
+    dialplan's steps are timed; with 0 they are not. `verify` is how many rounds of verifications.
     """
 
     rates: dict[float, float]
@@ -42,6 +44,7 @@ class Effort(msgspec.Struct, frozen=True):
     steps: float
     listed_grid: tuple[int, ...]
     living: tuple[int, ...]
+    verify: int = ROUNDS
     rules_grid: tuple[int, ...] = (10, 1_000, 10_000)
 
 
@@ -49,7 +52,7 @@ class Effort(msgspec.Struct, frozen=True):
 # be the luck of a call or two.
 FULL = Effort({50.0: 2.0, 100.0: 2.0, 200.0: 1.5, 500.0: 1.2}, 3, 200.0, 12.0,
               (0, 1_000_000, 10_000_000), (10_000_000,))  # fmt: skip
-QUICK = Effort({50.0: 1.0, 500.0: 0.4}, 1, 0.0, 0.0, (0, 1_000_000), (100_000,), (10, 10_000))
+QUICK = Effort({50.0: 1.0, 500.0: 0.4}, 1, 0.0, 0.0, (0, 1_000_000), (100_000,), 1, (10, 10_000))
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
@@ -60,7 +63,9 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rules", type=int, default=10_000, help="rules in force")
     parser.add_argument("--listed", type=int, default=1_000_000, help="numbers in a list")
     parser.add_argument("--only", default="", help="ways, by comma, as: none,empty-agi,agi")
-    parser.add_argument("--no-decision", action="store_true", help="leave the decision alone out")
+    parser.add_argument(
+        "--no-decision", action="store_true", help="leave decisions and verifications alone out"
+    )
     parser.add_argument("--no-living", action="store_true", help="leave start and changes out")
     parser.add_argument("--no-climb", action="store_true", help="leave the highest rates out")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
@@ -89,9 +94,11 @@ async def run(chosen: argparse.Namespace, console: Console) -> Results:
         status.update(text)
 
     with console.status("the decision alone") as status:
-        decision, living, steps = [], [], []
+        decision, living, steps, verified = [], [], [], []
         if not chosen.no_decision:
             decision = await measure_all(effort.listed_grid, effort.rules_grid)
+            progress("one verification alone")
+            verified = await measure_verify(effort.verify)
         if not chosen.no_living:
             progress("start, and changes in force")
             living = [await measure_apart(chosen.rules, listed) for listed in effort.living]
@@ -114,7 +121,7 @@ async def run(chosen: argparse.Namespace, console: Console) -> Results:
         command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
         seconds=time.monotonic() - began, machine=machine, rules=chosen.rules,
         listed=chosen.listed, rounds=rounds, start_seconds=start_seconds, calls=calls, held=held,
-        decision=decision, living=living, steps=steps,
+        decision=decision, living=living, steps=steps, verified=verified,
     )  # fmt: skip
 
 

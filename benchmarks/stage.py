@@ -22,7 +22,8 @@ from benchmarks.load import Leg, Plan, Target
 from benchmarks.paths import Way
 from benchmarks.rivals import database
 from benchmarks.rivals.beside import beside
-from benchmarks.ruleset import LISTS, listed_numbers, rules, velocity_rule
+from benchmarks.ruleset import LISTS, listed_numbers, rules, velocity_rule, verified_rule
+from benchmarks.verify.served import Served, served
 from demo.stage import Stage
 from lab import ensure_root
 from ringfence.rules.model import encode_rule
@@ -32,6 +33,8 @@ from ringfence.store.keys import Keys
 
 BATCH = 5_000
 SETTLE_SECONDS = 20.0
+CERTIFICATES_HOST = 39
+"""Where the signer's certificate is served, an address below those of the ways' trunks."""
 
 
 class Bench(NamedTuple):
@@ -43,6 +46,7 @@ class Bench(NamedTuple):
     listed: int
     start_seconds: float
     pids: dict[str, int]
+    served: Served
 
     async def place(self, way: Way, rate: float, seconds: float, offset: int = 0) -> Leg:
         """Calls on one way, and what they took of each process."""
@@ -67,7 +71,10 @@ class Bench(NamedTuple):
         self, way: Way, rate: float, seconds: float, callers: tuple[str, ...], offset: int
     ) -> Leg:
         lab = self.stage.lab
-        target = Target(lab.address(way.trunk), paths.CALLED, callers)
+        identities: tuple[str, ...] = ()
+        if way.signed:
+            identities = self.served.identities(callers, paths.CALLED, offset, int(rate * seconds))
+        target = Target(lab.address(way.trunk), paths.CALLED, callers, identities=identities)
         plan = Plan((lab.asterisk_address, 5060), rate, seconds, (target,), offset=offset)
         (leg,) = await self.load.run(plan)
         return leg
@@ -103,14 +110,18 @@ async def bench(rule_count: int, listed: int, only: Collection[str] = ()) -> Asy
     ways = chosen("0.0.0.0")  # names only, until the lab has an address
     names, pids = {way.name for way in ways}, dict[str, int]()
     odbc = "odbc" in names
-    with Stage(
-        root_folder=ensure_root(database.PACKAGES, "benchmarks") if odbc else None,
-        beside=beside(names, listed, pids),
-        extra_trunks=paths.trunks(ways),
-        extra_modules=database.MODULES if odbc else (),
-        set_var=paths.trunk_variables(ways),
-        files={"logger.conf": paths.QUIET_LOGGER},
-    ) as stage:
+    with (
+        served() as signing,
+        Stage(
+            environment=signing.environment,
+            root_folder=ensure_root(database.PACKAGES, "benchmarks") if odbc else None,
+            beside=beside(names, listed, pids),
+            extra_trunks=paths.trunks(ways),
+            extra_modules=database.MODULES if odbc else (),
+            set_var=paths.trunk_variables(ways),
+            files={"logger.conf": paths.QUIET_LOGGER},
+        ) as stage,
+    ):
         lab = stage.lab
         ways = chosen(lab.asterisk_address)
         lab.settings.extra_dialplan = paths.dialplan(ways)
@@ -121,11 +132,12 @@ async def bench(rule_count: int, listed: int, only: Collection[str] = ()) -> Asy
         pids |= {"Asterisk": lab.asterisk.pid, "Ringfence": stage.ringfence.pid,
                  "Valkey": stage.ringfence.valkey_pid}  # fmt: skip
         async with AsyncExitStack() as stack:
+            stack.enter_context(signing.serving(lab.address(CERTIFICATES_HOST)))
             for name, process in _children(stage, listed, names).items():
                 pids[name] = (await stack.enter_async_context(process)).pid
             load = await stack.enter_async_context(LoadGenerator())
             pids["load generator"] = load.pid
-            up = Bench(stage, load, ways, listed, took, pids)
+            up = Bench(stage, load, ways, listed, took, pids, signing)
             await up.prove()
             yield up
 
@@ -155,7 +167,11 @@ async def _fill(state: Path, rule_count: int, listed: int) -> None:
     async with running_valkey(state) as url:
         redis = connect_redis(url, timeout=30.0)
         try:
-            all_rules = (velocity_rule(paths.RATE_TRUNK), *rules(rule_count))[:rule_count]
+            all_rules = (
+                velocity_rule(paths.RATE_TRUNK),
+                verified_rule(*paths.VERIFIED_TRUNKS),
+                *rules(rule_count),
+            )[:rule_count]
             for at in range(0, len(all_rules), BATCH):
                 some: dict[Any, Any] = {
                     rule.id: encode_rule(rule) for rule in all_rules[at : at + BATCH]

@@ -6,11 +6,13 @@ A bar is the figure of the design; it stands beside what was measured, met or no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from benchmarks.climb import Held
 from benchmarks.decision import Decided
 from benchmarks.living import Living
 from benchmarks.rounds import Measured
+from benchmarks.verify.cost import Verified
 
 P99_BAR, MEMORY_BAR, HELD_BAR = 50.0, 16.0, 0.9
 Row = tuple[str, ...]
@@ -30,7 +32,7 @@ def call_rows(calls: Iterable[Measured]) -> list[Row]:
             f"{min(each.ratio_rounds):.2f}-{max(each.ratio_rounds):.2f}"
             if each.ratio_rounds else "",
             f"{each.ratio_p99:.2f}" if each.ratio else "",
-            _bar(each) if each.bar else "",
+            _bar(each) if each.bar or each.adds else "",
             str(each.calls), str(each.lost), str(each.unexpected),
         )
         for each in calls
@@ -38,13 +40,16 @@ def call_rows(calls: Iterable[Measured]) -> list[Row]:
 
 
 def _bar(each: Measured) -> str:
+    bar, rounds = (each.adds, each.adds_rounds) if each.adds else (each.bar, each.ratio_rounds)
+    asked = f"<= +{bar:g} ms" if each.adds else f"<= {bar:g}"
     if each.floor_lost:
-        return f"<= {each.bar:g} unclear: floor lost calls"
-    if not each.ratio_rounds:
-        return f"<= {each.bar:g} unclear: no floor"
-    if min(each.ratio_rounds) <= each.bar < max(each.ratio_rounds):
-        return f"<= {each.bar:g} unclear: rounds differ"
-    return f"<= {each.bar:g} {'met' if each.ratio <= each.bar else 'missed'}"
+        return f"{asked} unclear: floor lost calls"
+    if not rounds:
+        return f"{asked} unclear: no floor"
+    found = f": {median(rounds):+.2f}" if each.adds else ""
+    if min(rounds) <= bar < max(rounds):
+        return f"{asked} unclear: rounds differ{found}"
+    return f"{asked} {'met' if median(rounds) <= bar else 'missed'}{found}"
 
 
 HELD_HEAD = ("", "calls/s held", "failed at", "because", "cores", "load gen.", "of empty's", "bar")
@@ -88,6 +93,25 @@ def decision_rows(cells: Iterable[Decided]) -> list[Row]:
             f"{each.bytes_per_number:.1f}" if each.listed else "",
         )
         for each in cells
+    ]  # fmt: skip
+
+
+VERIFY_HEAD = ("of one call", "signatures", "a second of CPU", "p50 µs", "p99 µs", "p99 CPU µs",
+               "× bare, p50", "rounds", "bar")  # fmt: skip
+
+
+def verify_rows(kinds: Iterable[Verified]) -> list[Row]:
+    """One row for each kind of header, the bare check first."""
+    return [
+        (
+            each.title, str(each.signatures), f"{each.per_second:,.0f}", f"{each.p50:.1f}",
+            f"{each.p99:.1f}", f"{each.cpu_p99:.1f}", f"{each.ratio:.2f}",
+            f"{min(each.ratio_rounds):.2f}-{max(each.ratio_rounds):.2f}"
+            if each.ratio_rounds else "",
+            f">= {each.bar:,.0f} {'met' if each.per_second >= each.bar else 'missed'}"
+            if each.bar else "",
+        )
+        for each in kinds
     ]  # fmt: skip
 
 

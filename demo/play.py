@@ -22,6 +22,8 @@ class Played:
     verdict: str
     rule: str
     attestation: str
+    signer: str
+    unproven: str
     noted: str
     outcome: str
     screening_ms: float
@@ -51,6 +53,8 @@ class Player:
         headers = [("X-Lab-Door", scene.door)]
         if scene.attestation:
             headers.append((CARRIER_HEADER, scene.attestation))
+        if scene.signature:
+            headers.append(scene.signature(self._stage.lab.shaken, scene.caller, scene.called))
         act = Keypad(self._stage.lab, scene.presses) if scene.presses else None
         with scene.during(self._stage.ringfence):
             result = await caller.call(
@@ -58,16 +62,20 @@ class Player:
                 headers=headers, talk=0.3, act=act,
             )  # fmt: skip
             logged = self._logged(result) if scene.verdict else {}
+        # what is known of a signature stands in the call's record alone
+        record = self._stage.ringfence.record(result.call_id) if scene.signature else {}
         return Played(
             scene=scene,
             result=result,
             verdict=logged.get("action", ""),
             rule=logged.get("rule", ""),
             attestation=logged.get("attestation", "-"),
+            signer=record.get("signer", ""),
+            unproven=record.get("attestation_reason", ""),
             noted=logged.get("noted", ""),
             outcome=logged.get("outcome", ""),
             screening_ms=logged.get("ms", 0.0),
-            faults=tuple(_faults(scene, result, logged)),
+            faults=tuple(_faults(scene, result, logged, record)),
         )
 
     def _logged(self, result: CallResult) -> dict[str, Any]:
@@ -83,13 +91,17 @@ class Player:
         return found[0]
 
 
-def _faults(scene: Scene, result: CallResult, logged: dict[str, Any]) -> Iterator[str]:
+def _faults(
+    scene: Scene, result: CallResult, logged: dict[str, Any], record: dict[str, Any]
+) -> Iterator[str]:
     checks = (
         ("SIP response", scene.sip, result.status),
         ("verdict", scene.verdict, logged.get("action", "")),
         ("rule", scene.rule, logged.get("rule", "")),
         ("noted", scene.noted, logged.get("noted", scene.noted) if scene.noted else ""),
         ("outcome", scene.outcome, logged.get("outcome", "") if scene.outcome else ""),
+        ("signer", scene.signer, record.get("signer", "")),
+        ("unproven", scene.unproven, record.get("attestation_reason", "")),
         ("talked", scene.talks, result.rtp_packets > 0 if scene.talks else False),
         ("early media", scene.early_media, result.early_rtp_packets > 0),
     )

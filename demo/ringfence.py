@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,15 +216,20 @@ class Ringfence:
 
     def record(self, sip_call_id: str) -> dict[str, Any]:
         """The call log's record of a call, as soon as it is there."""
-        found: list[dict[str, Any]] = []
+        return self.records([sip_call_id])[0]
+
+    def records(self, sip_call_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Those of several calls, as soon as all are there."""
+        found: dict[str, dict[str, Any]] = {}
+        limit = str(len(sip_call_ids) + 50)
 
         def there() -> bool:
-            records = self.cli_json("calls", "--limit", "50", check=False) or []
-            found[:] = [one for one in records if one.get("sip_call_id") == sip_call_id]
-            return bool(found)
+            newest = self.cli_json("calls", "--limit", limit, check=False) or []
+            found.update((one.get("sip_call_id", ""), one) for one in newest)
+            return found.keys() >= set(sip_call_ids)
 
-        self.wait_until(there, f"the record of {sip_call_id}")
-        return found[0]
+        self.wait_until(there, f"the records of {', '.join(sip_call_ids)}")
+        return [found[each] for each in sip_call_ids]
 
     def log_tail(self, lines: int = 15) -> str:
         if not self.log_path.exists():

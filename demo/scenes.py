@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 from demo.keypad import Presses
 from demo.ringfence import Ringfence
+from lab.shaken import Authority, Shaken
 
 CALLEE = "+12025550100"
 CARRIER_HEADER = "P-Attestation-Indicator"
@@ -24,6 +26,8 @@ exten => _[+0-9].,1,Dial(PJSIP/12025550199@callee,20)
 
 Admin = Callable[[Ringfence], None]
 Misfortune = Callable[[Ringfence], AbstractContextManager[None]]
+Signature = Callable[[Shaken, str, str], tuple[str, str]]
+"""The Identity header of a call, by who calls whom."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,8 @@ class Scene:
     """One call. `before` is what the admin does first, `during` what goes wrong meanwhile.
 
     `verdict` and `rule` are what the call log must say, `sip` the final SIP response. A challenged
-    caller `presses` the right digit or wrong ones, and the challenge has that `outcome`.
+    caller `presses` the right digit or wrong ones, and the challenge has that `outcome`. A call
+    with a `signature` is shown to be `signer`'s, or to be `unproven` for that reason.
     """
 
     title: str
@@ -44,6 +49,9 @@ class Scene:
     trunk: str = "carrier-a"
     door: str = "agi"
     attestation: str = ""
+    signature: Signature | None = None
+    signer: str = ""
+    unproven: str = ""
     noted: str = ""
     talks: bool = False
     early_media: bool = False
@@ -61,6 +69,17 @@ def command(*words: str) -> Admin:
 def by_hand(*words: str) -> Admin:
     """A change by `redis-cli`."""
     return lambda ringfence: ringfence.admin_by_hand(*words)
+
+
+def signed(spc: str = "818H", **how: Any) -> Signature:
+    """By the provider with that code."""
+    return lambda shaken, caller, called: shaken.identity(caller, called, spc=spc, **how)
+
+
+def forged(shaken: Shaken, caller: str, called: str) -> tuple[str, str]:
+    """In the name of an honest provider, with a key of the forger's own."""
+    forger = Authority("Forger").signer("818H")
+    return shaken.identity(caller, called, credential=forger, x5u=shaken.x5u())
 
 
 def passed_is_in_force(ringfence: Ringfence) -> None:
@@ -90,14 +109,17 @@ LISTED = "+12125550142"
 PREMIUM = "+19005550100"
 ROBOT = "+18095550177"
 HARD_SELL = "+13105550177"
+SIGNED = "+17035550142"
 _BY_HAND = '{"action": "block", "basis": "subscriber", "when": {"caller": "+13105550177"}}'
 
 SCENES = (
     Scene(
         title="a normal call is answered, and both sides talk",
         caller="+16465550111", attestation="A", sip=200, verdict="allow", talks=True,
-        before=[command("trunk", "set", "carrier-a", "--attestation", "headers"),
-                command("trunk", "set", "gateway-b", "--attestation", "headers")],
+        before=[command("trunk", "set", "carrier-a", "--attestation", "ringfence",
+                        "--attestation", "headers"),
+                command("trunk", "set", "gateway-b", "--attestation", "ringfence",
+                        "--attestation", "headers")],
     ),
     Scene(
         title="the same through ARI",
@@ -128,12 +150,36 @@ SCENES = (
                         "--label", "NO NUMBER")],
     ),
     Scene(
-        title="a gateway's C-attested call hears a prompt in early media, then 603",
-        caller="+13055550123", trunk="gateway-b", attestation="C", door="ari", sip=603,
-        verdict="intercept", rule="covid-gateway", early_media=True,
+        title="a signed call: the certificate is fetched, the signature checked, and A has passed",
+        caller=SIGNED, signature=signed(), signer="818H", sip=200, verdict="allow", talks=True,
+    ),
+    Scene(
+        title="a gateway's C-signed call hears a prompt in early media, then 603",
+        caller="+13055550123", trunk="gateway-b", signature=signed("709J", attest="C"),
+        signer="709J", door="ari", sip=603, verdict="intercept", rule="covid-gateway",
+        early_media=True,
         before=[command("rule", "add", "covid-gateway", "--trunk", "gateway-*",
                         "--attestation", "C", "--action", "intercept", "--basis", "analytics",
                         "--prompt", "ss-noservice")],
+    ),
+    Scene(
+        title="a forged signature is refused",
+        caller=SIGNED, signature=forged, unproven="bad-signature", sip=438, verdict="block",
+        rule="unproven",
+        before=[command("rule", "add", "unproven", "--verification", "failed", "--action", "block",
+                        "--basis", "identity")],
+    ),
+    Scene(
+        title="a signature of two minutes ago is refused as stale, through ARI",
+        caller=SIGNED, signature=signed(age=120), unproven="stale", door="ari", sip=403,
+        verdict="block", rule="unproven",
+    ),
+    Scene(
+        title="an A-signed call through a good trunk, by a provider that is to be cut off",
+        caller="+12405550166", signature=signed("0007"), signer="0007", sip=403, verdict="block",
+        rule="provider-0007",
+        before=[command("rule", "add", "provider-0007", "--signer", "0007", "--action", "block",
+                        "--basis", "provider-order", "--note", "ordered to block its calls")],
     ),
     Scene(
         title="an announcement in early media, and the call goes on",

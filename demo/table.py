@@ -54,6 +54,10 @@ class Table:
         line.rstrip()
         self._console.print(line, soft_wrap=True)
         more = [scene.title]
+        if played.signer:
+            more.append(f"signed by {played.signer}")
+        if played.unproven:
+            more.append(f"the signature counts for nothing: {played.unproven}")
         if played.scene.presses:
             more.append(f"challenge {played.outcome}")
         if played.result.answered:

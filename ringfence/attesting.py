@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import structlog
 
 from ringfence.attestation import Attestation, Failure, Pending, Reason, Verification
 from ringfence.attestation.certificate import Signer
+from ringfence.attestation.compact import date_of
 from ringfence.attestation.verifier import ORIGIN, CallFacts, verify
 from ringfence.call import CallAttempt
 from ringfence.numbers import Number
 
 log = structlog.get_logger(__name__)
 
-MAX_DATE = 64
 NOT_VERIFIED = Attestation(origin=ORIGIN, detail="our verifier failed; the log has why")
 
 
@@ -60,7 +59,7 @@ class Check:
             facts = CallFacts(
                 caller.e164 or caller.text,
                 called.e164 or called.text,
-                _seconds(self._attempt.headers.get("date", "")),
+                date_of(self._attempt.headers.get("date", "")),
             )
             identities = self._attempt.identities or ()
             found = verify(identities, facts, self._certificate_of, self._now)
@@ -97,13 +96,3 @@ class Attester:
         if self._wait > 0:
             waits = (self._certificates.wait(x5u, self._wait) for x5u in dict.fromkeys(pending))
             await asyncio.gather(*waits)
-
-
-def _seconds(date: str) -> float | None:
-    """A Date header (RFC 3261 section 20.17: always GMT) in Unix seconds."""
-    if not date:
-        return None
-    try:
-        return parsedate_to_datetime(date[:MAX_DATE]).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -4,6 +4,7 @@ root       the root folder with Debian's Asterisk and SIPp, built once
 slots      which lab has which addresses, so that several run side by side
 trunks     the trunks that call in
 settings   Asterisk's configuration files, from the templates in etc/
+tls        whom one lab's Asterisk trusts for TLS
 process    how children start, stop, and never outlive their owner
 lab        one running Asterisk with its callee: `with Lab() as lab:`
 sip        callers with a microsecond clock, who press keys too; answered, dialog, media and

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
-from lab import process, root, settings, slots, trunks
+from lab import process, root, settings, slots, tls, trunks
 from lab.errors import LabError
 from lab.sip import SipCaller
 from lab.sipp import ReceivedCall, SippResult, received_calls, run_caller, start_callee
@@ -221,7 +221,10 @@ class Lab:
         )  # fmt: skip
 
     def _start_asterisk(self) -> "subprocess.Popen[bytes]":
-        return process.start([*self._asterisk_command(), "-f", "-n"], self.home / "log" / "stdout")
+        command = [*self._asterisk_command(), "-f", "-n"]
+        if pem := self.settings.signer_roots:
+            command = tls.trusting(pem, self.home / "etc" / "tls", self.root, command)
+        return process.start(command, self.home / "log" / "stdout")
 
     def _wait_until_booted(self, deadline: float) -> None:
         # `-rx` fails until Asterisk's control socket listens, and waits from then on.

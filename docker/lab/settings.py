@@ -25,18 +25,21 @@ _FIXED = (
 )  # fmt: skip
 
 # For calls that are signed. The certificates' server is on loopback, where a provider's own
-# Asterisk would rightly fetch nothing from, and it is plain HTTP: the root folder trusts no
-# authority. SIP's Date header is optional and few carriers send it.
+# Asterisk would rightly fetch nothing from. SIP's Date header is optional and few carriers send it.
 _VERIFYING = """\
-[verify]
+[{name}]
 type = profile
 endpoint_behavior = verify
+failure_action = {failure}
 ca_file = {signers}
 x5u_deny = 0.0.0.0/0
 x5u_permit = 127.0.0.0/8
-relax_x5u_port_scheme_restrictions = yes
+relax_x5u_port_scheme_restrictions = {relaxed}
 ignore_sip_date_header = yes
+
 """
+# One leaves it to the dialplan what to do and takes any x5u; the other refuses calls by itself.
+_PROFILES = {"verify": ("continue", "yes"), "refuse": ("reject_request", "no")}
 
 _SCREENED = """\
 [{context}]
@@ -83,7 +86,12 @@ def write_all(
     }  # fmt: skip
     if settings.signer_roots:
         _write(etc / "signers.pem", settings.signer_roots)
-        values["verifying"] = _VERIFYING.format(signers=f"{inside}/etc/signers.pem")
+        values["verifying"] = "".join(
+            _VERIFYING.format(
+                name=name, failure=failure, relaxed=relaxed, signers=f"{inside}/etc/signers.pem"
+            )
+            for name, (failure, relaxed) in _PROFILES.items()
+        )
     for name in _FIXED:
         _write(etc / f"{name}.conf", _filled(f"{name}.conf", values))
     loads = "\n".join(f"load = {name}" for name in settings.extra_modules)

@@ -26,7 +26,9 @@ def freshness_fault(passport: Passport, now: float) -> Failure | None:
     age = now - passport.iat
     if abs(age) <= FRESH_SECONDS:
         return None
-    return Failure(Reason.STALE, f"{abs(age):.0f} s {'old' if age > 0 else 'in the future'}")
+    return Failure(
+        Reason.STALE, f"{round(abs(age)):.10g} s {'old' if age > 0 else 'in the future'}"
+    )
 
 
 def certificate_fault(signer: Signer, number: str, now: float) -> Failure | None:

@@ -105,4 +105,5 @@ PENDING: Final = Pending.PENDING
 
 def printable(text: str, limit: int = MAX_DETAIL) -> str:
     """What strangers wrote, fit for a log line: bounded, and without control characters."""
-    return "".join(c if c.isprintable() else "?" for c in text[:limit])
+    cut = text[:limit]
+    return cut if cut.isprintable() else "".join(c if c.isprintable() else "?" for c in cut)

@@ -84,7 +84,7 @@ def json_object(raw: bytes | None) -> dict[str, Any] | None:
     if not raw or raw.count(b"{") + raw.count(b"[") > MAX_BRACKETS:
         return None
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -100,3 +100,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+# made once: making one takes as long as reading a token with it
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)

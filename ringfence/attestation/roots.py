@@ -64,7 +64,8 @@ def read_roots(data: bytes) -> RootList:
 def _certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except Exception as error:
+        # not always a ValueError: a version that there is none of has an error of its own
         raise RootsError("a trust root is no PEM certificate: export it again as PEM") from error
 
 
@@ -79,7 +80,8 @@ def _checked(certificates: tuple[x509.Certificate, ...]) -> tuple[x509.Certifica
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except Exception:
+        # it has none, or what `cryptography`, which parses lazily, finds wrong with them
         return False
 
 

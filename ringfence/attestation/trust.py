@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ringfence.attestation.failure import Reason
 from ringfence.attestation.model import UNKNOWN, Attestation, Level, Verification
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ _VALUE = (
 _VERSTAT = re.compile(_VALUE, re.IGNORECASE)
 _PARAMETER = re.compile(rf";\s*verstat\s*=\s*{_VALUE}(?![\w-])", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_ADDRESS = re.compile(r"<[^<>]*>")
+# an address, and parameters behind its bracket, where one carrier has verstat
+_ADDRESS = re.compile(r"<[^<>]*>(?:\s*;[^<>,]*)?")
 _ORIGID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _VERSTAT_HEADER = "x-twilio-verstat"
 _ADDRESS_HEADERS = ("p-asserted-identity", "from")
@@ -56,6 +58,8 @@ _NOTHING_CHECKED = frozenset(
 )
 
 
+_SIGNATURE_UNSEEN = frozenset({Reason.CERTIFICATE_PENDING, Reason.NO_TRUST_ROOTS})
+
 IGNORED_CLAIM = "the trunk's headers claim a verification; it is not trusted"
 IGNORED_IDENTITY = "an Identity header came; the trunk's settings do not name ringfence"
 
@@ -66,11 +70,15 @@ def attest(attempt: CallAttempt, trunk: Trunk, verified: Attestation | None = No
     `verified` is what our own verifier found in the Identity headers. Where it found nothing to
     verify, or not yet, the next source may know more; its reason counts where none does.
     """
+    if verified is None and not (attempt.headers or attempt.stir_shaken or attempt.identities):
+        return UNKNOWN  # most calls: nobody says anything
+    looked: Attestation | None = None
     for source in trunk.attestation:
         if source == "ringfence":
+            looked = verified
             said = verified if verified and verified.verification is not Verification.NONE else None
         elif source == "asterisk":
-            said = _by_asterisk(attempt)
+            said = _by_asterisk(attempt) if _may_stand_in(attempt, looked) else None
         else:
             said = _by_headers(attempt, trunk)
         if said is not None:
@@ -83,6 +91,16 @@ def attest(attempt: CallAttempt, trunk: Trunk, verified: Attestation | None = No
         return nothing
     detail = "; ".join(text for text in (nothing.detail, ignored) if text)
     return msgspec.structs.replace(nothing, detail=detail)
+
+
+def _may_stand_in(attempt: CallAttempt, looked: Attestation | None) -> bool:
+    """Whether Asterisk's word counts where ours said nothing. Asterisk reads the first token alone
+    and compares no called number, so one that was taken from another call passes there; a second
+    one whose certificate never comes would keep us from saying so. Its word does for one token, of
+    which we have compared all but the signature."""
+    if looked is None:
+        return True
+    return len(attempt.identities or ()) == 1 and looked.reason in _SIGNATURE_UNSEEN
 
 
 def _by_asterisk(attempt: CallAttempt) -> Attestation | None:
@@ -132,7 +150,7 @@ def _claims(attempt: CallAttempt, trunk: Trunk) -> Iterator[Attestation]:
         for match in _PARAMETER.finditer(_addresses(headers.get(name, ""))):
             yield _verstat(name, match, trunk)
     for name in _LEVEL_HEADERS:
-        indicator = headers.get(name, "").strip().upper()
+        indicator = headers.get(name, "").strip(" \t;").upper()
         if indicator in ("A", "B", "C"):
             yield Attestation(Level(indicator), Verification.PASSED, name)
     plivo = _PLIVO.get(headers.get(_PLIVO_HEADER, "").strip().lower())

@@ -52,21 +52,25 @@ class AnchorFiles:
         if self._roots is None or not any(each.changed() for each in watched):
             return False
         try:
-            roots, *issuers = _read(watched)
-            certificates, expires = _parse_roots(self._roots.path, roots)
-            self.current = Anchors(
-                Roots(certificates), expires, _parse_issuers(issuers[0]) if issuers else ()
-            )
+            self.current = parse_anchors(watched)
         except (RootsError, Unreadable) as error:
             self._refused = printable(str(error))
             left = len(self.current.roots.certificates)
             log.error("trust roots refused", reason=self._refused, still_in_force=left)
             return False
         self._refused = ""
-        log.info("trust roots in force", of=len(certificates))
+        log.info("trust roots in force", of=len(self.current.roots.certificates))
         if problem := self.problem(now):
             log.warning("trust roots are old", reason=problem)
         return True
+
+
+def parse_anchors(watched: Sequence[Watched]) -> Anchors:
+    """What the files hold now, that of the roots first. `RootsError` or `Unreadable`."""
+    roots, *issuers = _read(watched)
+    certificates, expires = _parse_roots(watched[0].path, roots)
+    signers = _parse_issuers(issuers[0]) if issuers else ()
+    return Anchors(Roots(certificates), expires, signers)
 
 
 def _read(watched: Sequence[Watched]) -> list[dict[Path, bytes]]:
@@ -105,6 +109,6 @@ def _parse_issuers(contents: Mapping[Path, bytes]) -> tuple[x509.Certificate, ..
     for path, content in contents.items():
         try:
             found += x509.load_pem_x509_certificates(content)
-        except ValueError:
+        except Exception:  # not always a ValueError
             raise RootsError(f"{path}: no PEM certificates; export it again as PEM") from None
     return tuple(found)

@@ -85,7 +85,10 @@ class Memory:
     def missed(self, x5u: str, now: float) -> Failure | None:
         """Why there is none, while nobody tries again."""
         missed = self._missed.get(x5u)
-        return missed.failure if missed is not None and now < missed.until else None
+        # Beyond the bound only after a clock that was ahead has been set right.
+        if missed is None or not now < missed.until <= now + FAILED_MOST:
+            return None
+        return missed.failure
 
     def hold(self, x5u: str, signer: Signer, fetched: float, used: float) -> None:
         """From now on this is the signer; `used` counts where there was none before."""

@@ -54,10 +54,13 @@ class Upkeep:
         self._threads = threads
         self._clock = clock
         self._tidied = 0.0
+        self._is_warm = False
 
     async def run(self) -> None:
-        """For ever."""
-        await self.warm()
+        """For ever. Begun again after a fault it reads the disk no second time."""
+        if not self._is_warm:
+            self._is_warm = True
+            await self.warm()
         while True:
             await self.look()
             await asyncio.sleep(LOOK_SECONDS)

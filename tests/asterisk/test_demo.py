@@ -20,14 +20,40 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 MAKE = ("make", "--silent", "--old-file=.venv/.ready", "--old-file=lab")
 
 
-def test_every_call_of_the_demo_ends_as_it_should() -> None:
+@pytest.fixture(scope="module")
+def shown() -> str:
+    """What `make demo` prints."""
     done = subprocess.run(
-        [*MAKE, "demo"], env=ENVIRONMENT, cwd=HERE, capture_output=True, text=True, timeout=120
+        [*MAKE, "demo"], env=ENVIRONMENT, cwd=HERE, capture_output=True, text=True, timeout=180
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "every call as it should be" in done.stdout
+    return done.stdout
+
+
+def test_every_call_of_the_demo_ends_as_it_should(shown: str) -> None:
+    assert "every call as it should be" in shown
     for scene in SCENES:
-        assert scene.title in done.stdout
+        assert scene.title in shown
+
+
+@pytest.mark.parametrize(
+    ("title", "attestation", "sip", "why"),
+    [
+        ("a signed call", "A", "200", "signed by 818H"),
+        ("a gateway's C-signed call", "C", "603", "signed by 709J"),
+        ("a forged signature", "none", "438", "bad-signature"),
+        ("a signature of two minutes ago", "none", "403", "stale"),
+        ("an A-signed call through a good trunk", "A", "403", "signed by 0007"),
+    ],
+)
+def test_the_demo_shows_what_signatures_prove(
+    shown: str, title: str, attestation: str, sip: str, why: str
+) -> None:
+    lines = shown.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith(f"   {title}"))
+    *_, level, _verdict, _rule, code, _ms = lines[at - 1].split()
+    assert (level, code) == (attestation, sip)
+    assert why in lines[at]
 
 
 def test_up_says_what_to_try_and_leaves_nothing_behind() -> None:

@@ -78,6 +78,13 @@ def test_what_is_held_again_has_not_failed(signer: Signer) -> None:
     assert memory.missed("a", now) is None
 
 
+def test_a_failure_is_not_remembered_for_longer_because_the_clock_was_ahead() -> None:
+    memory, now = Memory(), Clock().now
+    memory.miss("a", NOBODY, now + 86_400)
+    assert memory.missed("a", now + 86_400) == NOBODY
+    assert memory.missed("a", now) is None
+
+
 def test_near_its_end_a_certificate_is_fetched_ever_sooner_but_not_without_end(
     signer: Signer,
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from lab.shaken.authority import Authority
 from ringfence.attestation.certificate import Signer
 from ringfence.attestation.failure import PENDING, Failure, Reason
+from ringfence.certificates.disk import Kept
 from ringfence.certificates.memory import REFRESH_SECONDS
 from ringfence.certificates.revocation import FRESH_SECONDS
 from ringfence.settings import AttestationSection, SettingsRefused
@@ -358,6 +359,27 @@ async def test_after_a_restart_the_first_call_finds_what_is_on_disk_in_memory(
     store, upkeep = open_store()
     await upkeep.warm()
     assert isinstance(store.get(x5u, clock.now), Signer)
+
+
+async def test_after_a_fault_the_disk_is_not_read_anew_each_time(
+    web: Web, authority: Authority, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_store().store.wait(web.put("/a.pem", authority.signer("818H").pem), 5.0)
+    store, upkeep = open_store()
+    restored: list[str] = []
+
+    async def restore(kept: Kept, *, proven: bool) -> None:
+        restored.append(kept.address)
+
+    async def look() -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(store, "restore", restore)
+    monkeypatch.setattr(upkeep, "look", look)
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            await upkeep.run()
+    assert restored == [web.url("/a.pem")]
 
 
 async def test_what_nobody_used_for_a_month_goes_from_the_disk(

@@ -77,8 +77,8 @@ def sign(
 
 
 def identity_header(token: str, info: str, *, alg: str = "ES256", ppt: str = "shaken") -> str:
-    """The value of an Identity header."""
-    return f"{token};info=<{info}>;alg={alg};ppt={ppt}"
+    """The value of an Identity header; without the parameter where `ppt` is empty."""
+    return f"{token};info=<{info}>;alg={alg}" + (f";ppt={ppt}" if ppt else "")
 
 
 def digits(number: str) -> str:

@@ -1,14 +1,16 @@
 """Owns where certificates are fetched from; it must not know what is in them.
 
 A web server on one loopback address, by HTTP and by HTTPS: signers' certificates must come by
-HTTPS, yet Asterisk's own fetcher trusts no authority but the machine's.
+HTTPS, and a verifier that takes them by HTTP as well is to be seen doing so.
 """
 
+import contextlib
 import socketserver
 import ssl
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
@@ -27,17 +29,17 @@ class CertificateServer:
 
     def __init__(self, address: str, credential: Credential) -> None:
         self._address = address
-        self._files: dict[str, bytes] = {}
-        self.fetched: Counter[str] = Counter()
-        self._servers = [
-            _Server((address, HTTP_PORT), self._files, self.fetched),
-            _Server((address, HTTPS_PORT), self._files, self.fetched, _tls(credential)),
-        ]
+        self._tls = _tls(credential)
+        self._shelf = _Shelf()
+        self._servers: list[_Server] = []
+
+    @property
+    def fetched(self) -> Counter[str]:
+        """How often each path was asked for."""
+        return self._shelf.fetched
 
     def __enter__(self) -> Self:
-        for server in self._servers:
-            # a short poll: it is how long leaving takes
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self._open()
         return self
 
     def __exit__(
@@ -46,13 +48,11 @@ class CertificateServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
+        self._close()
 
     def publish(self, path: str, content: bytes) -> None:
         """Serve `content` at a path such as ``/818H.pem``."""
-        self._files[path] = content
+        self._shelf.files[path] = content
 
     def url(self, path: str, *, https: bool = True) -> str:
         """Where that path is fetched from."""
@@ -60,21 +60,65 @@ class CertificateServer:
             return f"https://{self._address}:{HTTPS_PORT}{path}"
         return f"http://{self._address}:{HTTP_PORT}{path}"
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Who asks for something meanwhile gets no answer before the end of it."""
+        self._shelf.may_answer.clear()
+        try:
+            yield
+        finally:
+            self._shelf.may_answer.set()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody listens meanwhile."""
+        self._close()
+        try:
+            yield
+        finally:
+            self._open()
+
+    def _open(self) -> None:
+        for port, tls in ((HTTP_PORT, None), (HTTPS_PORT, self._tls)):
+            server = _Server((self._address, port), self._shelf, tls)
+            self._servers.append(server)
+            # a short poll: it is how long leaving takes
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _close(self) -> None:
+        while self._servers:
+            server = self._servers.pop()
+            server.shutdown()
+            server.server_close()
+
+
+class _Shelf:
+    """What both servers hand out. Each request has a thread of its own."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.fetched: Counter[str] = Counter()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self._counting = threading.Lock()
+
+    def take(self, path: str) -> bytes | None:
+        with self._counting:
+            self.fetched[path] += 1
+        self.may_answer.wait(_SILENCE_SECONDS)
+        return self.files.get(path)
+
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+    request_queue_size = 64
     daemon_threads = True
 
     def __init__(
-        self,
-        address: tuple[str, int],
-        files: dict[str, bytes],
-        fetched: Counter[str],
-        tls: ssl.SSLContext | None = None,
+        self, address: tuple[str, int], shelf: _Shelf, tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(address, _Handler)
-        self.files = files
-        self.fetched = fetched
+        self.shelf = shelf
         if tls is not None:
             # The handshake belongs to the peer's own thread: a silent peer must not hold the rest.
             self.socket = tls.wrap_socket(
@@ -89,9 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SILENCE_SECONDS
 
     def do_GET(self) -> None:
-        server = cast(_Server, self.server)
-        server.fetched[self.path] += 1
-        content = server.files.get(self.path)
+        content = cast(_Server, self.server).shelf.take(self.path)
         if content is None:
             self.send_error(404)
             return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,8 @@ from lab.shaken import Authority
 from ringfence.attestation.jws import encode_base64url
 from ringfence.attestation.roots import Roots, RootsError, read_roots
 from tests.unit.attestation.maker import Maker
+
+PEM = b"-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n"
 
 
 def jwt(claims: Any, padding: str = "") -> bytes:
@@ -85,3 +90,14 @@ def test_no_bytes_are_another_exception(data: bytes) -> None:
 def test_no_roots_are_no_store(maker: Maker) -> None:
     assert Roots().store is None
     assert Roots([maker.authority.root] * 2).certificates == (maker.authority.root,)
+
+
+def test_no_change_of_a_root_is_another_exception(maker: Maker) -> None:
+    """`cryptography` has errors of its own for some, such as a version that there is none of."""
+    der = maker.authority.root.public_bytes(Encoding.DER)
+    for at in range(len(der)):
+        for flipped in (0x01, 0x40):
+            changed = bytearray(der)
+            changed[at] ^= flipped
+            with contextlib.suppress(RootsError):
+                read_roots(PEM % base64.encodebytes(bytes(changed)))

@@ -89,6 +89,7 @@ def test_one_verified_token_among_several_counts() -> None:
         '"Bank, of x" <sip:+12025550123@carrier.example;user=phone;verstat={}>;tag=1',
         "Bank <tel:+12025550123;VerStat={}>",
         "<sip:+12025550123@carrier.example>, <tel:+12025550123;verstat={}>",
+        "<sip:+12025550123@carrier.example:5060>;verstat={}",
         "sip:+12025550123@carrier.example;verstat={}",
     ],
 )
@@ -136,7 +137,8 @@ def test_twilios_header_is_read_whole_or_not_at_all(value: str, result: tuple[st
 
 @pytest.mark.parametrize("header", ["p-attestation-indicator", "attestation-info"])
 @pytest.mark.parametrize(
-    ("value", "level"), [("A", "A"), (" b ", "B"), ("C", "C"), ("D", "none"), ("A,B", "none")]
+    ("value", "level"),
+    [("A", "A"), (" b ", "B"), ("C", "C"), ("A;", "A"), ("D", "none"), ("A,B", "none")],
 )
 def test_an_attestation_header_is_one_level(header: str, value: str, level: str) -> None:
     result = attest(CallAttempt(headers={header: value}), HEADERS)
@@ -176,6 +178,18 @@ def test_a_caller_cannot_attest_himself_in_his_name(name: str) -> None:
         address = "<sip:+12025550123@x;verstat=TN-Validation-Failed>"
         failed = attest(CallAttempt(headers={header: f"{name} {address}"}), HEADERS)
         assert failed.verification == "failed"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<sip:+12025550123@x>, a;verstat=TN-Validation-Passed-A <sip:+12025550124@x>",
+        "<sip:+12025550123@x> a;verstat=TN-Validation-Passed-A <sip:+12025550124@x>",
+        '<sip:+12025550123@x>, ";verstat=TN-Validation-Passed-A" <sip:+12025550124@x>',
+    ],
+)
+def test_a_name_between_two_addresses_attests_nothing(header: str) -> None:
+    assert said(p_asserted_identity=header) == ("none", "none")
 
 
 def test_a_name_without_an_end_makes_the_header_say_nothing() -> None:

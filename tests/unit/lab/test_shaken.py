@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 
 import pytest
 from cryptography import x509
@@ -94,7 +95,8 @@ def test_the_identity_header_has_the_form_of_rfc_8588(shaken: Shaken) -> None:
 
 def test_the_signature_holds_under_the_certificate_that_x5u_names(shaken: Shaken) -> None:
     header, _, signed, raw = parts(shaken.identity(CALLER, CALLED)[1])
-    with urllib.request.urlopen(str(header["x5u"]), timeout=5) as answer:
+    trusting = ssl.create_default_context(cadata=shaken.roots_pem)
+    with urllib.request.urlopen(str(header["x5u"]), timeout=5, context=trusting) as answer:
         leaf, intermediate = x509.load_pem_x509_certificates(answer.read())
     leaf.verify_directly_issued_by(intermediate)
     assert len(raw) == 64
@@ -117,7 +119,7 @@ def test_parts_of_a_token_can_be_changed_or_left_out_before_it_is_signed(shaken:
 def test_certificates_come_by_https_under_the_same_root(shaken: Shaken) -> None:
     trusting = ssl.create_default_context(cadata=shaken.roots_pem)
     credential = shaken.authority.signer("818H")
-    url = shaken.publish(credential, https=True)
+    url = shaken.publish(credential)
     with urllib.request.urlopen(url, timeout=5, context=trusting) as answer:
         assert answer.read() == credential.pem
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -130,6 +132,43 @@ def test_what_was_not_published_is_not_found_and_fetches_are_counted(shaken: Sha
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(url, timeout=5)
     assert shaken.server.fetched["/nothing.pem"] == 2
+
+
+def test_a_diversions_token_names_both_ends(shaken: Shaken) -> None:
+    value = shaken.diversion(CALLER, "+12155550177", CALLED)[1]
+    header, payload, _, _ = parts(value)
+    assert header["ppt"] == "div"
+    assert value.endswith(f";info=<{shaken.x5u('709J')}>;alg=ES256;ppt=div")
+    assert payload.pop("iat")
+    assert payload == {
+        "dest": {"tn": ["12155551213"]},
+        "div": {"tn": "12155550177"},
+        "orig": {"tn": "12155551212"},
+    }
+
+
+def test_a_compact_token_comes_with_its_date(shaken: Shaken) -> None:
+    (name, value), (date, at) = shaken.compact(CALLER, CALLED)
+    assert (name, date) == ("Identity", "Date")
+    assert value.startswith("..")
+    assert value.endswith(f";info=<{shaken.x5u()}>;alg=ES256")
+    assert abs(parsedate_to_datetime(at).timestamp() - time.time()) < 5
+
+
+def test_a_server_that_is_held_answers_afterwards(shaken: Shaken) -> None:
+    url = shaken.publish(shaken.authority.signer("818H"), https=False)
+    with shaken.server.held(), pytest.raises(TimeoutError):
+        urllib.request.urlopen(url, timeout=0.05)
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        assert answer.status == 200
+
+
+def test_a_server_that_is_away_comes_back_with_what_it_had(shaken: Shaken) -> None:
+    url = shaken.publish(shaken.authority.signer("818H"), https=False)
+    with shaken.server.away(), pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url, timeout=5)
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        assert answer.status == 200
 
 
 def test_signatures_without_a_lab_say_what_to_do() -> None:

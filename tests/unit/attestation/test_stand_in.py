@@ -1,0 +1,63 @@
+"""When Asterisk's word counts in place of ours: never for a token taken from another call."""
+
+from __future__ import annotations
+
+import pytest
+
+from ringfence.attestation import PENDING, Attestation, Failure, Reason, attest
+from ringfence.call import CallAttempt
+from ringfence.trunk import DEFAULT_TRUNK
+from tests.unit.attestation.maker import CALLED, Maker, failed, passed, said, unproven
+
+SLOW = "https://slow.example.org/never-there.pem"
+MEANT = "12125550000"
+"""Whom the call was for that the token was taken from."""
+
+
+def together(maker: Maker, *identities: str, called: str = CALLED, **more: str) -> Attestation:
+    """What rules see where Asterisk says that the first token holds, with level A."""
+    verified = maker.verify(*identities, called=called, **more)
+    attempt = CallAttempt(identities=identities, stir_shaken=(("success", "A"),))
+    return attest(attempt, DEFAULT_TRUNK, verified)
+
+
+@pytest.fixture
+def taken(maker: Maker) -> str:
+    maker.published[SLOW] = PENDING
+    return maker.identity(dest=[MEANT])
+
+
+def test_a_token_taken_from_another_call_has_failed_whatever_asterisk_says(
+    maker: Maker, taken: str
+) -> None:
+    assert said(together(maker, taken)) == failed("dest-mismatch", 438)
+
+
+def test_a_second_token_that_stays_pending_lends_it_no_level(maker: Maker, taken: str) -> None:
+    second = maker.identity(x5u=SLOW, credential=maker.credential("666"))
+    assert said(together(maker, taken, second)) == unproven("certificate-pending")
+
+
+def test_a_diversion_that_stays_pending_lends_it_no_level(maker: Maker, taken: str) -> None:
+    div = maker.div(MEANT, [CALLED], x5u=SLOW)
+    assert said(together(maker, taken, div)) == unproven("certificate-pending")
+
+
+def test_a_called_name_that_no_token_can_name_lends_it_no_level(maker: Maker, taken: str) -> None:
+    assert said(together(maker, taken, called="reception")) == unproven("no-number")
+
+
+def test_a_token_that_only_asterisk_saw_counts_for_nothing(maker: Maker) -> None:
+    """Too long for the dialplan's function, and not for Asterisk's own verifier."""
+    assert said(together(maker)) == unproven("no-identity", 428)
+    pending = maker.identity(x5u=SLOW)
+    maker.published[SLOW] = PENDING
+    assert said(together(maker, "", pending)) == unproven("certificate-pending")
+
+
+@pytest.mark.parametrize("why", [PENDING, Failure(Reason.NO_TRUST_ROOTS)])
+def test_asterisk_stands_in_for_the_signature_of_one_token_that_is_else_good(
+    maker: Maker, why: object
+) -> None:
+    maker.published[SLOW] = why  # type: ignore[assignment]
+    assert said(together(maker, maker.identity(x5u=SLOW))) == passed("A")

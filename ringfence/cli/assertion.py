@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-from ringfence.attestation import Attestation, Level, Verification
+from ringfence.attestation import Attestation, Failure, Level, Reason, Verification
 
 
-def asserted(level: str, verification: str, *, origin: str, field: str = "") -> Attestation | None:
-    """None where nothing is said. A level alone means that its signature held.
+def asserted(
+    level: str,
+    verification: str,
+    *,
+    origin: str,
+    prefix: str = "",
+    signer: str = "",
+    origid: str = "",
+    reason: str = "",
+) -> Attestation | None:
+    """None where nothing is said. A level, a signer or an origid alone means that the signature
+    held; a reason, that it did not, or that there was none to check.
 
-    `origin` says who says so. ValueError names what to leave out, with `field` in front of it.
+    `origin` says who says so. ValueError names what to leave out, with `prefix` in front of it.
     """
-    if not level and not verification:
+    if not (level or verification or signer or origid or reason):
         return None
-    signed = level not in ("", "none")
-    held = Verification(verification or ("passed" if signed else "none"))
-    if signed and held is not Verification.PASSED:
+    failure = Failure(Reason(reason)) if reason else None
+    proof = _proof(level, signer, origid)
+    if failure is not None:
+        implied = Verification.FAILED if failure.proves else Verification.NONE
+    else:
+        implied = Verification.PASSED if proof else Verification.NONE
+    held = Verification(verification) if verification else implied
+    if proof and (held is not Verification.PASSED or failure is not None):
+        name, value = proof
+        why = f"reason is {reason}" if failure is not None else f"verification is {held}"
         raise ValueError(
-            f"a call whose verification is {held} has no level: leave out {field}{level}"
+            f"a call whose {why} has no {_NAMES[name]}: leave out {prefix}{name} {value}"
         )
-    return Attestation(Level(level or "none"), held, origin)
+    if failure is not None and held is not implied:
+        raise ValueError(
+            f"where the reason is {reason}, verification is {implied}: leave out "
+            f"{prefix}verification {held}"
+        )
+    return Attestation(
+        Level(level or "none"),
+        held,
+        origin,
+        origid=origid,
+        signer=signer,
+        code=failure.code if failure else 0,
+        reason=reason,
+    )
+
+
+_NAMES = {"attestation": "level", "signer": "signer", "origid": "origid"}
+
+
+def _proof(level: str, signer: str, origid: str) -> tuple[str, str] | None:
+    """What only a signature that held can show."""
+    given = {"attestation": level if level != "none" else "", "signer": signer, "origid": origid}
+    return next(((name, value) for name, value in given.items() if value), None)

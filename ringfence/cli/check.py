@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
 
-from ringfence.attestation import Attestation, Level, Verification
+from ringfence.attestation import Attestation, Level, Reason, Verification
 from ringfence.call import CallAttempt
 from ringfence.cli.assertion import asserted
 from ringfence.cli.check_view import Answer, document, print_answer
+from ringfence.cli.identity_attempt import prove_attempt, signed_attempt
+from ringfence.cli.identity_capture import load_capture
+from ringfence.cli.identity_proof import Means, means_of
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.membership import find_in_list
 from ringfence.cli.output import parse_moment
@@ -21,8 +24,11 @@ from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.stored import stored_callees
 from ringfence.config import Settings
 from ringfence.lists import NumberList
+from ringfence.providers.model import decode_provider
+from ringfence.providers.register import good, with_providers
 from ringfence.rules import compile_rules, demands, evaluate, explain
 from ringfence.rules.callee_book import compile_callees
+from ringfence.rules.conditions.numbering_lists import NUMBERING_LISTS, entries_asked
 from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import call_of
@@ -30,8 +36,9 @@ from ringfence.store.counting.counters import Peek
 from ringfence.trunk import DEFAULT_TRUNK, decode_trunk
 from ringfence.world import World
 
-ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST})
+ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST, *NUMBERING_LISTS})
 """Lists that count without a rule that names them."""
+ASSERTED = ("attestation", "verification", "signer", "origid", "reason")
 
 
 @click.command("check", cls=Command)
@@ -45,6 +52,27 @@ ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST})
 @click.option("--user-agent", default="", help="The caller's User-Agent header.")
 @click.option("--attestation", type=click.Choice([str(level) for level in Level]))
 @click.option("--verification", type=click.Choice([str(each) for each in Verification]))
+@click.option("--signer", default="", metavar="SPC", help="Who signed: a service provider code.")
+@click.option("--origid", default="", help="Origination id of the signature.")
+@click.option(
+    "--reason",
+    type=click.Choice([str(each) for each in Reason]),
+    metavar="WORD",
+    help="Why no signature counts: no-identity, stale, bad-signature, untrusted, ...",
+)
+@click.option(
+    "--identity",
+    metavar="FILE|-",
+    help="Verify these Identity headers: captured ones, "
+    "or a whole INVITE, whose caller and called number count then.",
+)
+@click.option(
+    "--certificate",
+    "certificates",
+    multiple=True,
+    metavar="PEM",
+    help="With --identity: the signer's, instead of fetching it. Repeatable.",
+)
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Repeatable.")
 @click.option("--at", metavar="WHEN", help="A time such as 2027-01-31T08:00:00-05:00; else now.")
 @click.option("--all", "everything", is_flag=True, help="Every rule, also of many.")
@@ -53,23 +81,32 @@ def command(invocation: Invocation, /, everything: bool, at: str | None, **facts
     """What would happen to this call, and why, rule by rule. Nothing is placed or recorded.
 
     Before the rules come the emergency guard, then what the called customer allows or blocks.
-    Without --attestation the call is unsigned; a level means that its signature held.
+    Without --attestation the call is unsigned; a level, a signer or an origid means that its
+    signature held. With --identity its headers are verified as `ringfence serve` does it.
     With --at it comes at another time: schedules, and rules and entries as they will be in force.
 
     \b
     Example:
       ringfence check --caller +19005550100 --called +12025550123 --trunk carrier-a
+      ringfence check --identity invite.txt --trunk carrier-a
     """
     if not any(facts.values()):
         raise click.UsageError("nothing to check: give --caller and --called, as the trunk does")
-    attempt = _attempt(facts)
-    attestation = _attestation(facts["attestation"], facts["verification"])
+    attestation = _attestation(facts)
     now = datetime.now(UTC)
     when = (parse_moment(at, now) if at is not None else now).timestamp()
+    notes: list[str] = []
+    attempt, means = _attempt(facts), None
+    if facts["identity"] is not None:
+        attempt, more = signed_attempt(attempt, load_capture(facts["identity"]))
+        notes += more
+        files = facts["certificates"]
+        means = means_of(invocation.settings, files, at=when if at is not None else None)
 
     async def work() -> Answer:
         async with open_store(invocation.settings) as store:
-            return await _answer(store, attempt, attestation, when, invocation.settings)
+            asked = _Asked(attempt, attestation, means, when)
+            return await _answer(store, asked, invocation.settings, notes)
 
     answer = run(work())
     if invocation.json:
@@ -104,41 +141,55 @@ def _attempt(facts: dict[str, Any]) -> CallAttempt:
     )
 
 
-def _attestation(level: str | None, verification: str | None) -> Attestation | None:
+class _Asked(NamedTuple):
+    """The call that is asked about. `attestation` is what somebody says of it; with `means` its
+    Identity headers are verified."""
+
+    attempt: CallAttempt
+    attestation: Attestation | None
+    means: Means | None
+    at: float
+
+
+def _attestation(facts: dict[str, Any]) -> Attestation | None:
+    given = {name: facts[name] for name in ASSERTED if facts[name]}
+    if facts["identity"] is not None and given:
+        raise click.UsageError(f"--identity is verified: leave out --{next(iter(given))}")
+    if facts["certificates"] and facts["identity"] is None:
+        raise click.UsageError("--certificate goes with --identity")
+    level, verification = given.pop("attestation", ""), given.pop("verification", "")
     try:
-        return asserted(
-            level or "", verification or "", origin="the command line", field="--attestation "
-        )
+        return asserted(level, verification, origin="the command line", prefix="--", **given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 
 
-async def _answer(
-    store: Store,
-    attempt: CallAttempt,
-    attestation: Attestation | None,
-    now: float,
-    settings: Settings,
-) -> Answer:
-    notes: list[str] = []
+async def _answer(store: Store, asked: _Asked, settings: Settings, notes: list[str]) -> Answer:
+    attempt, attestation, _, now = asked
     world = await _world(store, attempt, now, notes)
     trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
-    call = call_of(attempt, trunk)
+    proof = None
+    if asked.means is not None and "ringfence" in trunk.attestation:
+        proof = await prove_attempt(attempt, trunk, asked.means)
+    said = proof.attestation if proof else None
+    call = call_of(attempt, trunk, (lambda caller, called: said) if said else None)
+    if proof:
+        notes += proof.notes
     if attestation:
         call = msgspec.structs.replace(call, attestation=attestation)
     choice = world.callees.choice(call, world.lists, now)
     monitor = settings.screening.monitor
     thresholds = trunk.score or settings.score.thresholds
     given: dict[str, Any] = {"monitor": monitor, "choice": choice}
-    asked = demands(world.rules, call, world.lists, now, **given)
+    wanted = demands(world.rules, call, world.lists, now, **given)
     # As it would be with this call, which is not counted for that.
-    given["counted"] = await Peek(store.redis, store.keys).count(asked, now)
+    given["counted"] = await Peek(store.redis, store.keys).count(wanted, now)
     given["thresholds"] = thresholds
     verdict = evaluate(world.rules, call, world.lists, now, **given)
     steps = explain(world.rules, call, world.lists, now, **given)
     if monitor:
         notes.append("screening.monitor is on: every rule only notes")
-    return Answer(call, now, attempt.called, choice, verdict, steps, notes)
+    return Answer(call, now, attempt.called, choice, verdict, steps, notes, proof)
 
 
 async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str]) -> World:
@@ -151,6 +202,7 @@ async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str
             trunks[attempt.trunk] = decode_trunk(attempt.trunk, text)
         except ValueError as error:
             notes.append(f"trunk {attempt.trunk} is refused, the defaults are taken: {error}")
+    trunks = with_providers(trunks, good(await store.reader.providers(), decode_provider))
     call = call_of(attempt, trunks.get(attempt.trunk, DEFAULT_TRUNK))
     found = await stored_callees(store)
     notes += [f"{reason}: left out" for reason in found.refused.values()]
@@ -158,10 +210,12 @@ async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str
     owner = callees.owner(call.called)
     named = book.list_names | (owner.list_names if owner else frozenset())
     lists = {}
+    numbers_of_call = (call.caller, call.called)
+    by_plan = [each for number in numbers_of_call for each in entries_asked(number)]
     for name in sorted(named | ALWAYS_ASKED):
         # only what this call meets is fetched: a list may have millions of entries
         numbers = lists[name] = NumberList(name)
-        for number in (call.caller, call.called):
+        for number in by_plan if name in NUMBERING_LISTS else numbers_of_call:
             if there := await find_in_list(store, name, number, now):
                 numbers.add(there.entry, there.expires)
         if name in named and not len(numbers) and not await store.reader.list_size(name):

@@ -9,6 +9,8 @@ import msgspec
 
 from ringfence.attestation import Verification
 from ringfence.call import Call
+from ringfence.cli.identity_proof import Proof
+from ringfence.cli.identity_view import print_steps, proof_document
 from ringfence.cli.output import moment, one_line, print_details, print_table
 from ringfence.durations import duration_text
 from ringfence.rules import Step
@@ -22,7 +24,8 @@ SHORT = 40
 class Answer(NamedTuple):
     """The verdict with all that led to it; `called` is what was asked for, as it was written.
 
-    `at` is when the call would come, in Unix seconds.
+    `at` is when the call would come, in Unix seconds; `proof` is there where its Identity headers
+    were verified.
     """
 
     call: Call
@@ -32,6 +35,7 @@ class Answer(NamedTuple):
     verdict: Verdict
     steps: list[Step]
     notes: list[str]
+    proof: Proof | None = None
 
 
 def print_answer(answer: Answer, *, everything: bool) -> None:
@@ -41,6 +45,8 @@ def print_answer(answer: Answer, *, everything: bool) -> None:
     signed = str(attestation.level)
     if attestation.verification is not Verification.NONE:
         signed += f", verification {attestation.verification}"
+    if attestation.reason:
+        signed += f", {attestation.reason}"
     if attestation.detail:
         signed += f" ({attestation.detail})"
     print_details([
@@ -60,10 +66,15 @@ def print_answer(answer: Answer, *, everything: bool) -> None:
         ("provider", call.provider),
         ("user agent", call.user_agent),
         ("attestation", signed),
+        ("signer", attestation.signer),
+        ("origid", attestation.origid),
         ("at", moment(answer.at)),
     ])  # fmt: skip
     for note in answer.notes:
         click.echo(f"note: {one_line(note)}", err=True)
+    if answer.proof and answer.proof.steps:
+        click.echo()
+        print_steps(answer.proof)
     steps = answer.steps
     if len(steps) > SHORT and not everything:
         steps = [step for step in steps if step.outcome in ("matched", "noted", "left out")]
@@ -117,6 +128,7 @@ def document(answer: Answer) -> dict[str, Any]:
             "at": answer.at,
         },
         "choice": answer.choice._asdict(),
+        "identity": proof_document(answer.proof) if answer.proof else None,
         "steps": msgspec.to_builtins(answer.steps),
         "notes": answer.notes,
     }

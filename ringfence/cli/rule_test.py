@@ -39,9 +39,9 @@ def test_rules(invocation: Invocation, source: str, export: str | None, everythi
 
     The table is CSV with a heading, or a JSON array of objects. Its columns are the facts of a
     call (caller, called, trunk, source_ip, caller_name, presentation, attestation, verification,
-    at, header:NAME), what is expected (action, rule, sip, label, reason, callee, score, noted)
-    and a note. An empty cell is not checked; - expects none. Nothing is placed, recorded or
-    changed, and rate and spread count no calls.
+    signer, origid, attestation_reason, at, header:NAME), what is expected (action, rule, sip,
+    label, reason, callee, score, noted) and a note. An empty cell is not checked; - expects none.
+    Nothing is placed, recorded or changed, and rate and spread count no calls.
 
     Exit code 0: all are as expected; 1: some are not; 2: the table or the export is not in order.
 

@@ -14,8 +14,11 @@ from ringfence.cli.session import Store
 from ringfence.cli.stored import stored_callees, stored_rules, stored_trunks
 from ringfence.cli.verdict_table import Case
 from ringfence.lists import NumberList, parse_entry
+from ringfence.providers.model import decode_provider
+from ringfence.providers.register import good, with_providers
 from ringfence.rules import Step, compile_rules, evaluate, explain
 from ringfence.rules.callee_book import compile_callees
+from ringfence.rules.conditions.numbering_lists import NUMBERING_LISTS, entries_asked
 from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import call_of
@@ -26,7 +29,7 @@ from ringfence.world import World
 
 ASKED_AT_ONCE = 10_000
 SCAN_COUNT = 10_000
-ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST})
+ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST, *NUMBERING_LISTS})
 """Lists that count without a rule that names them."""
 
 
@@ -82,7 +85,9 @@ async def ground_in_redis(store: Store, cases: list[Case]) -> Ground:
     notes += [f"{reason}: the defaults are taken" for reason in trunks.refused.values()]
     book, callees = compile_rules(rules.good.values()), compile_callees(stored.good)
     named = book.list_names | callees.list_names
-    asked = sorted(_entries_asked(_call(case, trunks.good) for case in cases))
+    providers = good(await store.reader.providers(), decode_provider)
+    known = with_providers(trunks.good, providers)
+    asked = sorted(_entries_asked(_call(case, known) for case in cases))
     lists = {}
     for name in sorted(named | ALWAYS_ASKED):
         kind = await store.redis.type(store.keys.list(name))
@@ -91,7 +96,7 @@ async def ground_in_redis(store: Store, cases: list[Case]) -> Ground:
         elif name in named:
             who = "rule" if name in book.list_names else "callee"
             notes.append(f"there is no list {name}, which a {who} names")
-    return Ground(World(book, lists, trunks.good, callees), notes)
+    return Ground(World(book, lists, known, callees), notes)
 
 
 def ground_in_file(exported: Exported, cases: list[Case]) -> Ground:
@@ -141,6 +146,7 @@ def _entries_asked(calls: Iterable[Call]) -> set[str]:
                 continue
             asked.add(number.e164)
             asked.update(f"{number.e164[:end]}*" for end in range(2, len(number.e164) + 1))
+            asked.update(each.e164 for each in entries_asked(number))
     return asked
 
 

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ringfence.attestation import Attestation, Level, Verification
+from ringfence.attestation import Reason as AttestationReason
 from ringfence.call import CallAttempt
 from ringfence.cli.assertion import asserted
 from ringfence.cli.list_file import MOST_SHOWN, BadLine
@@ -21,7 +22,7 @@ from ringfence.rules.model import RULE_ID
 from ringfence.verdict import Action, Reason
 
 FACTS = ("caller", "called", "trunk", "source_ip", "caller_name", "presentation", "attestation",
-         "verification", "at")  # fmt: skip
+         "verification", "signer", "origid", "attestation_reason", "at")  # fmt: skip
 EXPECTED = ("action", "rule", "sip", "label", "reason", "callee", "score", "noted")
 COLUMNS = (*FACTS, *EXPECTED, "note")
 HEADER = "header:"
@@ -105,6 +106,9 @@ def _case(row: Row) -> Case:
             _one_of("attestation", given, tuple(Level)),
             _one_of("verification", given, tuple(Verification)),
             origin="the table",
+            signer=given.get("signer", ""),
+            origid=given.get("origid", ""),
+            reason=_one_of("attestation_reason", given, tuple(AttestationReason)),
         ),
         _moment(given["at"]) if "at" in given else None,
         expected,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from redis.asyncio import Redis
 from ringfence.doctor.agi import examine_agi
 from ringfence.doctor.ari import examine_ari
 from ringfence.doctor.asterisk import examine_asterisk
+from ringfence.doctor.attestation import examine_attestation
+from ringfence.doctor.disputes import examine_disputes
 from ringfence.doctor.finding import Finding, Findings, State, fail, ok, warn
 from ringfence.doctor.named import NamedPlace, places_of, sounds_of
 from ringfence.doctor.places import unseen_places
 from ringfence.doctor.redis import examine_redis, examine_snapshot
 from ringfence.doctor.rules import RulesFound, examine_rules, read_rules
 from ringfence.doctor.sounds import examine_sounds
-from ringfence.rules import Rule
 from ringfence.settings import Settings
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import EmbeddedValkey, ValkeyFailed, ping, running_valkey
@@ -40,6 +41,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("agi", _agi(settings)),
         ("ari", _ari(settings)),
         ("ami", _asterisk(settings, rules)),
+        ("attestation", _attestation(settings, rules)),
         ("prompts", _sounds(settings, rules)),
     ]
     answers = await asyncio.gather(*(_bounded(name, part) for name, part in parts))
@@ -110,6 +112,8 @@ async def _redis_and_rules(
     rules.set_result(found)
     async for finding in examine_rules(found, reader):
         yield finding
+    async for finding in examine_disputes(redis, keys, time.time()):
+        yield finding
 
 
 async def _agi(settings: Settings) -> Findings:
@@ -126,7 +130,7 @@ async def _ari(settings: Settings) -> Findings:
 
 async def _asterisk(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
     async def places() -> list[NamedPlace]:
-        return places_of(await _known(rules))
+        return places_of((await _known(rules)).good)
 
     if settings.ami.host:
         async for finding in examine_asterisk(settings, places):
@@ -138,15 +142,21 @@ async def _asterisk(settings: Settings, rules: asyncio.Future[RulesFound]) -> Fi
         yield finding
 
 
-async def _sounds(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
-    async for finding in examine_sounds(settings, sounds_of(await _known(rules))):
+async def _attestation(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
+    found = await _known(rules)
+    for finding in examine_attestation(settings, found.good, found.trunks, time.time()):
         yield finding
 
 
-async def _known(rules: asyncio.Future[RulesFound]) -> Sequence[Rule]:
+async def _sounds(settings: Settings, rules: asyncio.Future[RulesFound]) -> Findings:
+    async for finding in examine_sounds(settings, sounds_of((await _known(rules)).good)):
+        yield finding
+
+
+async def _known(rules: asyncio.Future[RulesFound]) -> RulesFound:
     """The rules, or none where Redis keeps silent: that has a finding of its own."""
     try:
         async with asyncio.timeout(SECONDS / 2):
-            return (await asyncio.shield(rules)).good
+            return await asyncio.shield(rules)
     except TimeoutError:
-        return ()
+        return RulesFound([], {})

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ringfence.doctor.finding import Finding, Findings, fail, ok, warn
 from ringfence.rules import Rule, RuleRefused, compile_rules, decode_rule
 from ringfence.rules.callees import CompiledCallee, read_callee
 from ringfence.store.reader import Reader
-from ringfence.trunk import decode_trunk
+from ringfence.trunk import Trunk, decode_trunk
 
 PART = "rules"
 MOST_SHOWN = 10
 
 
 class RulesFound(NamedTuple):
-    """What is in Redis: good rules, what is refused with the reason, good callees."""
+    """What is in Redis: good rules, what is refused with the reason, good callees and trunks."""
 
     good: list[Rule]
     refused: dict[str, str]
     callees: tuple[CompiledCallee, ...] = ()
+    trunks: Mapping[str, Trunk] = MappingProxyType({})
 
 
 async def read_rules(reader: Reader) -> RulesFound:
@@ -33,9 +36,10 @@ async def read_rules(reader: Reader) -> RulesFound:
             found.good.append(rule)
         except RuleRefused as error:
             found.refused[rule_id] = error.reason
+    trunks = {}
     for name, text in (await reader.trunks()).items():
         try:
-            decode_trunk(name, text)
+            trunks[name] = decode_trunk(name, text)
         except ValueError as error:
             found.refused[f"trunk:{name}"] = str(error)
     callees = []
@@ -44,7 +48,7 @@ async def read_rules(reader: Reader) -> RulesFound:
             callees.append(read_callee(id, text))
         except ValueError as error:
             found.refused[f"callee:{id}"] = str(error)
-    return found._replace(callees=tuple(callees))
+    return found._replace(callees=tuple(callees), trunks=trunks)
 
 
 async def examine_rules(found: RulesFound, reader: Reader) -> Findings:
@@ -88,6 +92,9 @@ def _refused(name: str, reason: str) -> Finding:
     if kind == "callee" and rest:
         todo = f"ringfence callee set {rest} …, or ringfence callee remove {rest}"
         return fail(PART, f"callee {rest} is refused: {reason}", todo)
+    if kind == "provider" and rest:
+        todo = f"ringfence provider set {rest} …, or ringfence provider remove {rest}"
+        return fail(PART, f"provider {rest} is refused: {reason}", todo)
     if kind == "list" and rest:
         return warn("lists", f"list {rest}: {reason}", "SREM or ZREM by redis-cli")
     return fail(

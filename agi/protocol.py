@@ -7,7 +7,10 @@ line without a colon is left out, text that is not UTF-8 is read as Latin-1.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import NamedTuple
+
+import msgspec
 
 MAX_HEADER = 32_768
 """Bytes of the environment that Asterisk sends first; its arguments take up to 8,192 of them."""
@@ -21,7 +24,7 @@ class ProtocolError(ValueError):
     """The peer does not speak AGI, or sends more than anyone's Asterisk would."""
 
 
-class Environment(NamedTuple):
+class Environment(msgspec.Struct, frozen=True):
     """The ``agi_*`` lines: `script` is the path of the URL, `arguments` in their order."""
 
     script: str
@@ -48,6 +51,10 @@ class Hangup(NamedTuple):
 
 
 Message = Environment | Reply | Hangup
+# What nearly every command is answered with.
+_PLAIN: dict[bytes, Message] = {
+    b"200 result=%d" % result: Reply(200, True, result) for result in (0, 1)
+}
 
 
 class AgiReader:
@@ -72,12 +79,16 @@ class AgiReader:
             messages.append(parse_environment(self._buffer[:end]))
             self._buffer = self._buffer[end + 2 :]
             self._greeted = True
+            if not self._buffer:
+                return messages
         *lines, self._buffer = self._buffer.split(b"\n")
         if len(self._buffer) > MAX_REPLY:
             raise ProtocolError(f"a reply line of more than {MAX_REPLY} bytes")
         for line in lines:
             # HANGUP may stand between a command and its reply, or be all that comes.
-            if line.startswith(b"HANGUP"):
+            if plain := _PLAIN.get(line):
+                messages.append(plain)
+            elif line.startswith(b"HANGUP"):
                 messages.append(Hangup())
             elif match := _REPLY.match(line):
                 code, result = int(match[1]), int(match[2] or 0)
@@ -93,17 +104,16 @@ def _end_of_header(buffer: bytes) -> int:
     behind it would be screened without its facts. The last line of the thread comes after all that
     strangers write, and behind the true end there is nothing but what `feed` reads as messages.
     """
+    thread = buffer.rfind(b"\nagi_threadid: ")
+    if thread >= 0 and buffer.find(b"\n\n", thread) == len(buffer) - 2:
+        return len(buffer) - 2  # nearly always
     if b"\nagi_callerid: " not in buffer:
         return buffer.find(b"\n\n")
-    thread = buffer.rfind(b"\nagi_threadid: ")
     match = _BLANK.search(buffer, thread) if thread >= 0 else None
     return match.start() if match else -1
 
 
 _BLANK = re.compile(rb"\n\n(?=\Z|HANGUP|\d{3}[ -])")
-_LINE = re.compile(
-    rb"^agi_(network_script|channel|uniqueid|arg_(\d{1,3})): ([^\r\n]*)", re.MULTILINE
-)
 _ANY_LINE = re.compile(rb"^agi_[a-z0-9_]+: ", re.MULTILINE)
 
 
@@ -113,21 +123,43 @@ def parse_environment(header: bytes) -> Environment:
     A caller name with a newline in it could forge a line. What Asterisk writes before the name
     counts the first time, the arguments, which come after it, the last time.
     """
-    if not _ANY_LINE.search(header):
+    start = _START.match(header)
+    if not (start or _ANY_LINE.search(header)):
         raise ProtocolError("no agi_ line: the peer is not Asterisk")
-    values: dict[bytes, bytes] = {}
-    for name, number, value in _LINE.findall(header):
-        if number or name not in values:
-            values[name] = value
-    arguments: list[str] = []
-    while (argument := values.get(b"arg_%d" % (len(arguments) + 1))) is not None:
-        arguments.append(_text(argument))
+    script, channel, uniqueid = start.groups() if start else (_first(n, header) for n in _NAMES)
+    # Only behind the thread's line there is nothing that a stranger wrote.
+    lines = header[max(0, header.rfind(b"\nagi_threadid: ")) :].split(b"\n")
+    if len(lines) == 3 and lines[2][:11] == b"agi_arg_1: ":
+        arguments = [lines[2][11:]]
+    else:
+        arguments = _arguments(lines)
     return Environment(
-        script=_text(values.get(b"network_script", b"")).partition("?")[0].strip("/"),
-        channel=_text(values.get(b"channel", b"")),
-        uniqueid=_text(values.get(b"uniqueid", b"")),
-        arguments=tuple(arguments),
+        _text(script).partition("?")[0].strip("/"),
+        _text(channel),
+        _text(uniqueid),
+        tuple([_text(argument.partition(b"\r")[0]) for argument in arguments]),
     )
+
+
+# As Asterisk begins: read in one go, as a look for each line takes longer.
+_START = re.compile(
+    rb"agi_network: yes\nagi_network_script: ([^\r\n]*)\nagi_request: [^\n]*\n"
+    rb"agi_channel: ([^\r\n]*)\nagi_language: [^\n]*\nagi_type: [^\n]*\n"
+    rb"agi_uniqueid: ([^\r\n]*)\n"
+)
+_NAMES = ("network_script", "channel", "uniqueid")
+
+
+def _first(name: str, header: bytes) -> bytes:
+    found = re.search(rb"^agi_%b: ([^\r\n]*)" % name.encode(), header, re.MULTILINE)
+    return found[1] if found else b""
+
+
+def _arguments(lines: list[bytes]) -> list[bytes]:
+    """The arguments in their order, up to a gap; of one that is there twice, the last."""
+    values = dict(line.split(b": ", 1) for line in lines if b": " in line)
+    names = (b"agi_arg_%d" % number for number in range(1, len(lines) + 1))
+    return [values[name] for name in takewhile(values.__contains__, names)]
 
 
 def _text(value: bytes) -> str:

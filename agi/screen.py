@@ -18,6 +18,8 @@ from ringfence.call import parse_facts
 from ringfence.screening import Screened, Screener
 from ringfence.verdict import Action
 
+_PASS = f'SET VARIABLE "{PASS_VARIABLES}"'
+
 
 def screen_entry(
     screener: Screener, record: Callable[[Screened, str], None], challenger: Challenger
@@ -31,17 +33,17 @@ def screen_entry(
         facts = environment.arguments[0] if environment.arguments else ""
         attempt = parse_facts(facts, channel=environment.channel, uniqueid=environment.uniqueid)
         screened = screener.screen(attempt, "agi")
-        if isinstance(screened, Screened):
-            if screened.verdict.action is Action.CHALLENGE:
-                return partial(challenge, screened)
-            return answer_to(screened)
-        return partial(wait_for, screened)
+        if not isinstance(screened, Screened):
+            return partial(wait_for, screened)
+        if screened.verdict.action is Action.CHALLENGE:
+            return partial(challenge, screened)
+        return answer_to(screened)
 
     def answer_to(screened: Screened) -> Answer:
         verdict = screened.verdict
         if passes(verdict):
-            text = f"{screened.id},{screened.attempt.timeout}"
-            answer = command("SET VARIABLE", PASS_VARIABLES, text)
+            # Both are digits, of our own making or checked when they came in.
+            answer = f'{_PASS} "{screened.id},{screened.attempt.timeout}"\n'.encode()
         else:
             answer = command("SET VARIABLE", VERDICT_VARIABLE, assignments(verdict, screened.id))
         return Answer(answer, partial(tell, screened))

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
+import msgspec
 import structlog
 
 from agi.protocol import AgiReader, Environment, Hangup, Message, ProtocolError, Reply
@@ -22,7 +23,7 @@ LATE = 0.2
 """Seconds after which a vanished caller is taken for the dialplan's deadline, not for a hang-up."""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """What an entry point makes of a call: one command, and whom to tell how that went.
 
     `done` gets True where Asterisk ran the command with success, and the seconds from the peer's

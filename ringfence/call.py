@@ -21,7 +21,11 @@ MAX_VALUE = 2_048
 MAX_FACTS_COUNT = 64
 MAX_IDENTITIES = 4
 """Identity headers that the dialplan hands on: one, and those of three diversions."""
+MAX_RESULTS = 4
+"""Results of Asterisk's own verifier."""
 
+_FREQUENT = tuple((f"%{ord(sign):02X}", sign) for sign in "+:@ ")
+"""What is encoded in most calls. It can neither end a value nor be part of another code."""
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -53,14 +57,18 @@ class CallAttempt(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def source_ip(self) -> str:
         """The address in `source`: of ``192.0.2.1:5060``, of ``[2001:db8::1]:5060``."""
+        address, _, port = self.source.partition(":")
+        if port.isdigit():
+            return address
         if self.source.startswith("["):
             return self.source[1:].partition("]")[0]
-        return self.source.rpartition(":")[0] if self.source.count(":") == 1 else self.source
+        return address if self.source.count(":") == 1 else self.source
 
 
 def clean(text: str, limit: int = MAX_VALUE) -> str:
     """`text` bounded to `limit` characters, each run of control characters made one space."""
-    return _CONTROL.sub(" ", text[:limit])
+    text = text[:limit]
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def endpoint_of(channel: str) -> str:
@@ -79,25 +87,31 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
     dialplan/README.md.
     """
     facts: dict[str, str] = {}
-    for pair in text[:MAX_FACTS].split("&", MAX_FACTS_COUNT)[:MAX_FACTS_COUNT]:
+    text = text[:MAX_FACTS]
+    for code, sign in _FREQUENT:
+        text = text.replace(code, sign)
+    plain = len(text) <= MAX_VALUE and text.isascii() and text.isprintable()
+    for pair in text.split("&", MAX_FACTS_COUNT)[:MAX_FACTS_COUNT]:
         name, _, value = pair.partition("=")
         if value and name not in facts:
-            # most values are plain digits and letters
-            facts[name] = _decode(value) if not value.isalnum() else value[:MAX_VALUE]
+            facts[name] = value if plain and "%" not in value else _decode(value)
     headers: dict[str, str] = {}
-    for name, value in facts.items():
-        if name.startswith("h."):
-            headers.setdefault(name[2:].lower(), value)
+    results: list[tuple[str, str]] = []
+    if "." in "".join(facts):  # most calls have neither
+        for name, value in facts.items():
+            if name.startswith("h."):
+                headers.setdefault(name[2:].lower(), value)
+        levels = (facts.get(f"ss.{n}", "").partition(":") for n in range(MAX_RESULTS))
+        results = [(level[0], level[2]) for level in levels if level[0]]
     identities = None
     if "id" in facts:
-        found = (facts.get(f"id.{n}", "") for n in range(1, MAX_IDENTITIES + 1))
-        identities = tuple(text for text in found if text)
+        # One that Asterisk could not hand over (it has 4,096 bytes for it) keeps its place.
+        found = [facts.get(f"id.{n}", "") for n in range(1, MAX_IDENTITIES + 1)]
+        while found and not found[-1]:
+            found.pop()
+        identities = tuple(found)
     channel = clean(channel, 256)
-    results = [
-        (level[0], level[2])
-        for n in range(4)
-        if (level := facts.get(f"ss.{n}", "").partition(":"))[0]
-    ]
+    timeout = facts.get("to", "0")
     return CallAttempt(
         called=facts.get("called", ""),
         caller=facts.get("caller", ""),
@@ -108,7 +122,7 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
         sip_call_id=facts.get("callid", ""),
         channel=channel,
         uniqueid=clean(uniqueid, 128),
-        timeout=to if _SECONDS.fullmatch(to := facts.get("to", "")) else "0",
+        timeout=timeout if timeout == "0" or _SECONDS.fullmatch(timeout) else "0",
         headers=headers,
         stir_shaken=tuple(results),
         identities=identities,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
-from typing import TextIO
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -20,14 +23,10 @@ def set_up_logs(settings: LogSection, *, stream: TextIO | None = None, worker: i
     stream = stream or sys.stderr
     console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     level = logging.getLevelNamesMapping()[settings.level.upper()]
+    by_level = structlog.make_filtering_bound_logger(level)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(_for_people(stream) if console else _FOR_MACHINES),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=_for_people(stream),
+        wrapper_class=by_level if console else _for_machines(by_level, stream, worker),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
@@ -38,7 +37,13 @@ def set_up_logs(settings: LogSection, *, stream: TextIO | None = None, worker: i
 
 
 def _for_people(stream: TextIO) -> list[Processor]:
-    return [_without_control, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_control,
+        structlog.dev.ConsoleRenderer(colors=stream.isatty()),
+    ]
 
 
 def _without_control(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
@@ -49,8 +54,46 @@ def _without_control(logger: WrappedLogger, name: str, event: EventDict) -> Even
     }
 
 
-def _as_json(logger: WrappedLogger, name: str, event: EventDict) -> str:
-    return msgspec.json.encode(_plain(event), enc_hook=str).decode()
+def _for_machines(by_level: type[Any], stream: TextIO, worker: int) -> type[Any]:
+    """A logger that writes JSON. Each call has its line: through a chain of processors that would
+    cost as much as the call's decision, and three times of what it costs here."""
+    write, encode = _writer(stream), msgspec.json.Encoder(enc_hook=str).encode
+    which = {"worker": worker} if worker else {}
+
+    class Logger(by_level):  # type: ignore[misc]
+        def _proxy_to_logger(self, name: str, event: str = "", /, **line: Any) -> None:
+            line = {**self._context, **line, **which}
+            line["event"], line["level"] = event, name
+            seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+            line["timestamp"] = f"{_second(seconds)}.{rest // 1000:06d}Z"
+            if "exc_info" in line:
+                line = dict(structlog.processors.format_exc_info(None, name, line))
+            try:
+                text = encode(line)
+            except UnicodeEncodeError:
+                text = encode(_plain(line))
+            write(text + b"\n")
+
+    return Logger
+
+
+@lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    # to write out a time takes longer than all else of a line
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
+
+
+def _writer(stream: TextIO) -> Callable[[bytes], None]:
+    binary = getattr(stream, "buffer", None)
+
+    def write(line: bytes) -> None:
+        if binary is None:
+            stream.write(line.decode())
+        else:
+            binary.write(line)
+            binary.flush()
+
+    return write
 
 
 def _plain(event: Mapping[str, object]) -> dict[str, object]:
@@ -59,6 +102,3 @@ def _plain(event: Mapping[str, object]) -> dict[str, object]:
         key: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
         for key, value in event.items()
     }
-
-
-_FOR_MACHINES: list[Processor] = [structlog.processors.format_exc_info, _as_json]

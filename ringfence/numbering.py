@@ -67,6 +67,17 @@ def area_codes() -> dict[str, str]:
     return countries
 
 
+def exchange_flaw(number: Number) -> str:
+    """Why no number of +1 can have this one's exchange, "" where it can: for who knows better than
+    `area_codes` which area codes are assigned."""
+    return _flaw_of_exchange(number.e164[5:8])
+
+
+def _flaw_of_exchange(exchange: str) -> str:
+    # 0 and 1 dial something else, N11 is a service (NANPA, central office code guidelines)
+    return f"no exchange {exchange}" if exchange[0] in "01" or exchange[1:] == "11" else ""
+
+
 def _in_nanp(e164: str) -> Standing:
     if len(e164) != 12:
         return Standing("wrong length", "", False)
@@ -74,9 +85,7 @@ def _in_nanp(e164: str) -> Standing:
     country = area_codes().get(code, "")
     if not country:
         return Standing(f"no area code {code}", "", False)
-    # 0 and 1 dial something else, N11 is a service (NANPA, central office code guidelines)
-    flaw = f"no exchange {exchange}" if exchange[0] in "01" or exchange[1:] == "11" else ""
-    return Standing(flaw, country, code in TOLL_FREE)
+    return Standing(_flaw_of_exchange(exchange), country, code in TOLL_FREE)
 
 
 @lru_cache(maxsize=65_536)

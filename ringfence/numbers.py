@@ -24,6 +24,7 @@ _VISUAL = str.maketrans("", "", " \t-.()/\u00a0")
 _URI = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
 _ADDRESS = re.compile(r"<([^<>]*)>")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_DIGITS = re.compile(r"\+?\d+", re.ASCII)
 _ENDED = re.compile(r"\+?\d+#", re.ASCII)
 """Some telephones send the # that ends dialling."""
 SHORTEST = 7
@@ -92,12 +93,15 @@ def normalise(text: str, plan: NumberPlan = DEFAULT_PLAN) -> Number:
 
 @lru_cache(maxsize=65_536)
 def _normalise(text: str, plan: NumberPlan) -> Number:
-    user = bare(text)
-    if user.lower() in ANONYMOUS_WORDS:
-        return ANONYMOUS
-    digits = user.translate(_VISUAL)
-    if digits.endswith("#") and _ENDED.fullmatch(digits):
-        digits = digits[:-1]
+    if _DIGITS.fullmatch(text):
+        user = digits = text  # as most trunks write: there is nothing to take off
+    else:
+        user = bare(text)
+        if user.lower() in ANONYMOUS_WORDS:
+            return ANONYMOUS
+        digits = user.translate(_VISUAL)
+        if digits.endswith("#") and _ENDED.fullmatch(digits):
+            digits = digits[:-1]
     if plan.strip and digits.startswith(plan.strip) and len(digits) >= len(plan.strip) + 3:
         user = digits = digits[len(plan.strip) :]
     plus = digits.startswith("+")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import structlog
@@ -63,7 +63,7 @@ class Counters(Protocol):
         """Count one call, and say how many there are by now. Never raises; bounded by itself."""
 
 
-class _Case(NamedTuple):
+class _Case(msgspec.Struct, frozen=True):
     """A call and the world it is judged in: both stay as they were when it came. `pending` are
     certificates that it may wait for."""
 

@@ -81,7 +81,8 @@ class AriSection(Section, frozen=True):
 
 
 class AmiSection(Section, frozen=True):
-    """Asterisk's manager interface, which only `ringfence doctor` asks; no host: not at all."""
+    """Asterisk's manager interface: `ringfence doctor` asks it, notices with `hang_up` end calls;
+    no host: neither."""
 
     host: str = ""
     port: Port = 5038
@@ -167,11 +168,24 @@ class AttestationSection(Section, frozen=True):
 
 
 class CalllogSection(Section, frozen=True):
-    """Bounds of the call log: records in Redis, bytes on disk while Redis is away."""
+    """Bounds of the call log: records in Redis, bytes on disk while Redis is away, and for how
+    many days calls are kept in the archive: a subscriber may ask what was blocked in the last 28.
+    """
 
     maxlen: Annotated[int, Meta(ge=1_000)] = 1_000_000
     spool_bytes: Annotated[int, Meta(ge=1_000_000)] = 256_000_000
     mask_callers: bool = False
+    keep: Annotated[int, Meta(ge=28, le=36_500)] = 400
+
+
+class NoticesSection(Section, frozen=True):
+    """Who we are in notices about providers, and the time zone of the office that answers
+    tracebacks: its business hours are those of the rule's clock."""
+
+    timezone: str = ""
+    company: str = ""
+    frn: str = ""
+    contact: str = ""
 
 
 class LogSection(Section, frozen=True):
@@ -193,16 +207,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     score: ScoreSection = ScoreSection()
     attestation: AttestationSection = AttestationSection()
     calllog: CalllogSection = CalllogSection()
+    notices: NoticesSection = NoticesSection()
     log: LogSection = LogSection()
     file: Path | None = None
 
     def check(self) -> None:
         """`SettingsRefused` where settings do not go together."""
         _ = self.agi_bind, self.attestation.networks
-        if self.ari.url and self.attestation.wait >= self.ari.deadline:
+        if self.ari.url and self.attestation.wait > self.ari.deadline / 2:
             raise SettingsRefused(
                 f"attestation.wait is {self.attestation.wait:g} s: a call waits ari.deadline "
-                f"({self.ari.deadline:g} s) for all of its verdict; make it less than half of that"
+                f"({self.ari.deadline:g} s) for all of its verdict; make it at most half of that"
             )
         if self.ari.url and not self.ari.url.startswith(("http://", "https://")):
             raise SettingsRefused("ari.url: write ARI's address, such as http://127.0.0.1:8088/ari")

@@ -166,3 +166,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     matched: tuple[str, ...] = ()
     noted: tuple[Noted, ...] = ()
     also: tuple[Also, ...] = ()
+
+
+UNTOUCHED = Verdict(action=Action.ALLOW, reason=Reason.NO_RULE)
+"""Nothing has anything to say to the call: the verdict of most calls, made once."""

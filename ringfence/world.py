@@ -1,4 +1,7 @@
-"""What a screener knows at one moment: rules, lists, trunks, callees; not where they came from."""
+"""What a screener knows at one moment: rules, lists, trunks, callees; not where they came from.
+
+The trunks have the provider behind them also where only the register of providers says so.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 `record` says what is kept of a call. `put` appends it to the `spool`, files of `segment` lines
 in the worker's own of the `folders`; `losses` counts what finds no room. From there `shipper`
 brings it into the stream, where `stream` and its script see to it that nothing goes in twice.
-`query` reads it back for `ringfence calls`.
+`query` reads it back, `filter` says which of it; `ringfence.archive` keeps it for the years.
 """
 
 from ringfence.calllog.calllog import CallLog, CallLogStatus

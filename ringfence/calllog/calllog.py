@@ -55,7 +55,8 @@ class CallLog:
         mask_callers: bool = False,
         log: FilteringBoundLogger | None = None,
     ) -> None:
-        self._log: FilteringBoundLogger = log or structlog.get_logger(__name__)
+        # bound here, as else every line of every call would do so
+        self._log: FilteringBoundLogger = (log or structlog.get_logger(__name__)).bind()
         self._worker = worker
         self._mask = mask_callers
         self._losses = LossLog(self._log)

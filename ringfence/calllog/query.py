@@ -1,23 +1,25 @@
 """Reads the stream of call records: newest first, or as they come; writes nothing.
 
 Garbage in the stream (somebody's XADD by hand, a record of a foreign version) is skipped and
-counted, never an end of the answer.
+counted, never an end of the answer. What was archived and trimmed is not here: `archive.search`
+has both in one view.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from fnmatch import fnmatchcase
+import heapq
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from ringfence.callid import CALL_ID, time_of
+from ringfence.calllog.filter import EVERYTHING, CallFilter
 from ringfence.calllog.record import CallRecord, decode_record, utc_text
 from ringfence.store.keys import Keys
+
+__all__ = ["EVERYTHING", "CallFilter", "CallQuery", "StreamId"]
 
 PAGE = 500
 BLOCK_MS = 1_000
@@ -26,61 +28,30 @@ ANSWER_SECONDS = 3.0
 """Also of a client without a time-out: a Redis that hangs is asked again."""
 CLOCK_SKEW = 60.0
 """How far the door's clock may be ahead of Redis's."""
+ORDER_MS = 2_000
+"""The same as far as the order of the answer goes: looked ahead for before a record is next."""
+LAST_MS = 253_402_300_799_000
+"""The end of the year 9999, for entries that somebody wrote with an id of their own."""
 RETRY_SECONDS = 1.0
-_NUMBER = re.compile(r"\+?[\d\s().-]+", re.ASCII)
 
 Page = list[tuple[bytes | str, Mapping[bytes | str, bytes | str] | None]]
 """Entries of a stream as redis-py hands them out, whose own types say less."""
 
 
-class CallFilter(NamedTuple):
-    """What is asked for; an empty field asks nothing.
+class StreamId(NamedTuple):
+    """A stream's entry id, in its order: milliseconds of Redis's clock, and a number."""
 
-    Numbers match on their last ten digits, as traceback answers are looked up. `trunk` may hold
-    ``*``. `rule` also finds calls that a rule only noted, and those that ``(score)``, ``(callee)``
-    or ``(emergency)`` decided. `since` is Unix seconds.
-    """
+    ms: int
+    sequence: int
 
-    caller: str = ""
-    called: str = ""
-    trunk: str = ""
-    rule: str = ""
-    action: str = ""
-    id: str = ""
-    since: float = 0.0
-    callee: str = ""
+    @classmethod
+    def parse(cls, text: bytes | str) -> StreamId:
+        """``1763830000000-0``. ValueError where it is none."""
+        ms, _, sequence = _text(text).partition("-")
+        return cls(int(ms), int(sequence or 0))
 
-    def matches(self, record: CallRecord) -> bool:
-        """Whether a record is asked for."""
-        return (
-            (not self.id or record.id == self.id)
-            and (not self.action or record.action == self.action)
-            and (not self.trunk or fnmatchcase(record.trunk, self.trunk))
-            and (not self.callee or record.callee == self.callee)
-            and (not self.rule or self._is_rule(record))
-            and (not self.since or record.time >= utc_text(self.since))
-            and (not self.caller or self._is_caller(record))
-            and (not self.called or _same(self.called, (record.called_e164, record.called)))
-        )
-
-    def _is_rule(self, record: CallRecord) -> bool:
-        decided = record.rule or f"({record.reason})"
-        return self.rule == decided or any(self.rule == note.rule for note in record.noted)
-
-    def _is_caller(self, record: CallRecord) -> bool:
-        if self.caller == "anonymous":
-            return record.anonymous
-        return _same(self.caller, (record.caller_e164, record.caller))
-
-    def oldest(self) -> str:
-        """The stream id before which nothing can match."""
-        since = self.since
-        if CALL_ID.fullmatch(self.id):
-            since = max(since, time_of(self.id))
-        return f"{int((since - CLOCK_SKEW) * 1000)}" if since > CLOCK_SKEW else "-"
-
-
-EVERYTHING = CallFilter()
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.sequence}"
 
 
 class CallQuery:
@@ -97,28 +68,61 @@ class CallQuery:
         return _text(newest[0][0]) if newest else "0-0"
 
     async def newest(
-        self, wanted: CallFilter = EVERYTHING, *, limit: int = 100, upto: str = "+"
-    ) -> AsyncIterator[CallRecord]:
-        """Up to `limit` matching records, newest first. Raises what Redis raises."""
-        found, before, oldest = 0, upto, wanted.oldest()
-        while found < limit:
+        self,
+        wanted: CallFilter = EVERYTHING,
+        *,
+        limit: int | None = 100,
+        upto: str = "+",
+        after: str = "",
+    ) -> AsyncGenerator[CallRecord, None]:
+        """Up to `limit` matching records (None: all), the newest first by their own time.
+
+        Records that were spooled stand behind younger ones in the stream; they are handed out in
+        their place. Only entries behind `after` are looked at. Raises what Redis raises.
+        """
+        # ISO text sorts as time does; reversed, as heapq has the smallest first.
+        waiting: list[_Newest] = []
+        found = 0
+        async for entry, record in self._backwards(wanted, upto, after):
+            # whatever else comes was in the stream by then
+            reached = utc_text(min(entry.ms + ORDER_MS, LAST_MS) / 1000)
+            while waiting and (limit is None or found < limit):
+                if waiting[0].record.time <= reached:
+                    break
+                yield heapq.heappop(waiting).record
+                found += 1
+            if limit is not None and found >= limit:
+                return
+            if record:
+                heapq.heappush(waiting, _Newest(entry, record))
+        while waiting and (limit is None or found < limit):
+            yield heapq.heappop(waiting).record
+            found += 1
+
+    async def _backwards(
+        self, wanted: CallFilter, upto: str, after: str
+    ) -> AsyncIterator[tuple[StreamId, CallRecord | None]]:
+        """Matching records with their entries, last in first, and at each page's end its entry."""
+        before, oldest = upto, _oldest(wanted, after)
+        while True:
             page: Page = cast(
                 Any,
                 await self._redis.xrevrange(self._stream, max=before, min=oldest, count=PAGE),
             )
-            for record in self._decode(page):
-                if wanted.matches(record):
-                    yield record
-                    found += 1
-                    if found >= limit:
-                        return
+            for entry, record in self.decode(page):
+                if record and wanted.matches(record):
+                    yield entry, record
+            if not page:
+                return
+            last = StreamId.parse(page[-1][0])
+            yield last, None
             if len(page) < PAGE:
                 return
-            before = f"({_text(page[-1][0])}"
+            before = f"({last}"
 
     async def follow(
         self, wanted: CallFilter = EVERYTHING, *, after: str = ""
-    ) -> AsyncIterator[CallRecord]:
+    ) -> AsyncGenerator[CallRecord, None]:
         """Matching records as they come, from now or after a position, until it is closed.
 
         Goes on where it was when Redis has been away. An answer that it refuses (no permission,
@@ -134,8 +138,8 @@ class CallQuery:
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            for record in self._decode(page):
-                if wanted.matches(record):
+            for _, record in self.decode(page):
+                if record and wanted.matches(record):
                     yield record
             last = _text(page[-1][0]) if page else last
 
@@ -147,27 +151,42 @@ class CallQuery:
             )
         return answer[0][1] if answer else []
 
-    def _decode(self, page: Page) -> Iterator[CallRecord]:
-        for _, fields in page:
-            fields = fields or {}
-            data = fields.get(b"record", fields.get("record", b""))
+    def decode(self, page: Page) -> Iterator[tuple[StreamId, CallRecord | None]]:
+        """Each entry with its record; None, and counted, where it is none."""
+        for entry, fields in page:
             try:
-                record = decode_record(data.encode() if isinstance(data, str) else data)
+                record = decode_record(record_bytes(fields))
             except ValueError:
                 self.skipped += 1
+                yield StreamId.parse(entry), None
             else:
-                yield record
+                yield StreamId.parse(entry), record
 
 
-def _same(wanted: str, written: tuple[str, str]) -> bool:
-    if not _NUMBER.fullmatch(wanted):
-        return wanted in written
-    digits = _last_ten(wanted)
-    return bool(digits) and any(_last_ten(text) == digits for text in written)
+class _Newest(NamedTuple):
+    """Orders the youngest call first; of one millisecond, the one that came in last."""
+
+    entry: StreamId
+    record: CallRecord
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        mine = (self.record.time, self.entry)
+        return mine > (other[1].time, other[0])
 
 
-def _last_ten(text: str) -> str:
-    return re.sub(r"\D", "", text.partition("@")[0], flags=re.ASCII)[-10:]
+def record_bytes(fields: Mapping[bytes | str, bytes | str] | None) -> bytes:
+    """The record's JSON in a stream entry's fields; empty where there is none."""
+    fields = fields or {}
+    data = fields.get(b"record", fields.get("record", b""))
+    return data.encode() if isinstance(data, str) else data
+
+
+def _oldest(wanted: CallFilter, after: str) -> str:
+    """The stream id before which nothing can match."""
+    least = int((wanted.earliest - CLOCK_SKEW) * 1000)
+    if after and StreamId.parse(after).ms >= least:
+        return f"({after}"
+    return str(least) if least > 0 else "-"
 
 
 def _text(entry: bytes | str) -> str:

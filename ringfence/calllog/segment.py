@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 CHUNK = 131_072
 """Read at once; nearly twice a line's greatest length."""
+AHEAD = 250_000
+"""Bytes of records that are kept in memory besides the file, as they are shipped a moment later."""
 
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d{16})\.spool", re.ASCII)
 
@@ -102,20 +104,26 @@ class Trail:
         self._at = 0
         self._offset = 0
         self._ahead: list[Line] = []
+        self._ahead_size = 0
 
     def extend(self, segment: Segment) -> None:
         """The writer has begun a new segment."""
         self._segments.append(segment)
 
-    def grow(self, segment: Segment, size: int) -> None:
-        """The writer has appended `size` bytes to a segment."""
+    def grow(self, segment: Segment, size: int, line: Line | None = None) -> None:
+        """The writer has appended `size` bytes to a segment; `line` where they are a whole one."""
+        if line is not None and self._ahead_size < AHEAD and self._has_all_before(segment):
+            self._ahead.append(line)
+            self._ahead_size += len(line.record)
+            self._offset += size
         segment.size += size
         self.size += size
 
     def peek(self, count: int, size: int) -> list[Line]:
         """The next lines that are not acknowledged, about `size` bytes."""
-        size -= sum(len(line.record) for line in self._ahead)
-        self._ahead += self._read(count - len(self._ahead), size)
+        found = self._read(count - len(self._ahead), size - self._ahead_size)
+        self._ahead += found
+        self._ahead_size += sum([len(line.record) for line in found])
         return self._ahead[:count]
 
     def acknowledge(self, sequence: int) -> None:
@@ -126,12 +134,13 @@ class Trail:
         """
         self.acknowledged = max(self.acknowledged, sequence)
         self._ahead = [line for line in self._ahead if line.sequence > self.acknowledged]
+        self._ahead_size = sum([len(line.record) for line in self._ahead])
         self._remove(self._finished() - 1)
 
     def rewind(self, sequence: int) -> None:
         """Redis knows no record after `sequence` (any more): read again from there."""
         self.acknowledged = sequence
-        self._at = self._offset = 0
+        self._at = self._offset = self._ahead_size = 0
         self._ahead = []
 
     def remove_finished(self) -> None:
@@ -141,6 +150,15 @@ class Trail:
     def remove(self) -> None:
         """Everything is in Redis, and the writer is gone."""
         self._remove(len(self._segments))
+
+    def _has_all_before(self, segment: Segment) -> bool:
+        """True where the next line of this segment, the newest, is the next one to be read."""
+        newest = len(self._segments) - 1
+        if self._at == newest - 1 and not segment.size:
+            if self._offset < self._segments[self._at].size:
+                return False
+            self._at, self._offset = newest, 0
+        return self._at == newest and self._offset == segment.size
 
     def _finished(self) -> int:
         """How many segments, from the oldest, are acknowledged whole and no longer appended to."""

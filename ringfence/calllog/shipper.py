@@ -26,8 +26,9 @@ BATCH = 100
 """Records in one round trip. A backlog then holds the loop, where calls are screened, for a
 millisecond or two at a time, and Redis for less; larger batches ship hardly more."""
 BATCH_BYTES = 250_000
-LINGER_SECONDS = 0.05
-"""Records of 50 ms share a round trip; `ringfence calls --follow` is no further behind."""
+LINGER_SECONDS = 0.1
+"""Records of 100 ms share a round trip, which costs the loop as much as ten records do;
+`ringfence calls --follow` is no further behind."""
 BACKOFF_FIRST, BACKOFF_MOST = 0.1, 2.0
 ORPHANS_EVERY = 30.0
 FORGET_SECONDS = 0.5

@@ -68,7 +68,10 @@ class Spool:
     @property
     def size(self) -> int:
         """Bytes on disk, with what earlier runs of this worker have left."""
-        return self._trail.size + sum(trail.size for trail in self.leftovers)
+        size = self._trail.size
+        for trail in self.leftovers:
+            size += trail.size
+        return size
 
     @property
     def pending(self) -> int:
@@ -96,7 +99,7 @@ class Spool:
                 self._losses.count("the spool is full: bring Redis back, or allow a larger spool")
                 return False
         try:
-            self._write(line, self._last + 1)
+            self._write(line, Line(self._last + 1, record))
         except OSError as error:
             self._retry_at = self._timer() + RETRY_SECONDS
             self._losses.failing(error)
@@ -133,16 +136,16 @@ class Spool:
             self._trail.remove()
         return done
 
-    def _write(self, line: bytes, sequence: int) -> None:
+    def _write(self, raw: bytes, line: Line) -> None:
         segment = self._segment
-        if segment is None or segment.size + len(line) > self._segment_size:
-            segment = self._begin_segment(sequence)
+        if segment is None or segment.size + len(raw) > self._segment_size:
+            segment = self._begin_segment(line.sequence)
         if self._torn:
-            line = b"\n" + line  # ends the half line, which then fails its check
-        written = self._os_write(segment.descriptor, line)
-        if written == len(line):
+            raw = b"\n" + raw  # ends the half line, which then fails its check
+        written = self._os_write(segment.descriptor, raw)
+        if written == len(raw):
             self._torn = False
-            self._trail.grow(segment, written)
+            self._trail.grow(segment, written, line)
             return
         try:
             self._os_truncate(segment.descriptor, segment.size)
@@ -183,7 +186,7 @@ class Spool:
         while self._memory:
             line = self._memory[0]
             with contextlib.suppress(OSError):
-                self._write(encode_line(*line), line.sequence)
+                self._write(encode_line(*line), line)
                 self._memory_size -= len(self._memory.popleft().record)
                 continue
             self._retry_at = self._timer() + RETRY_SECONDS

@@ -20,10 +20,18 @@ COMMANDS = {
     "list": ("ringfence.cli.lists", "Number lists: add, remove, import, show, history, names."),
     "trunk": ("ringfence.cli.trunk", "Trunks' settings: set, show, list, remove, history, undo."),
     "callee": ("ringfence.cli.callee", "Called customers' own choices: set, allow, block, show."),
+    "provider": ("ringfence.cli.provider", "Providers: add, set, show, list, remove, history."),
+    "notice": ("ringfence.cli.notice", "Notices about providers: deadlines, steps, blocks."),
+    "feed": ("ringfence.cli.feed", "Feeds: import, schedule, refresh, status, remove, rules."),
     "export": ("ringfence.cli.export", "Rules, trunks, callees and lists into one readable file."),
     "import": ("ringfence.cli.import_", "Such a file into Redis; shows the difference first."),
     "check": ("ringfence.cli.check", "What would happen to this call, and why."),
+    "identity": ("ringfence.cli.identity", "Identity headers by hand: take apart, verify."),
+    "dispute": ("ringfence.cli.dispute", "Callers blocked in error: add, lift, told, close, undo."),
+    "report": ("ringfence.cli.report", "A number's blocked calls; trunks, providers, rules."),
     "calls": ("ringfence.cli.calls", "The call log: what was screened, and how it ended."),
+    "traceback": ("ringfence.cli.traceback", "Where a call came from: the answer to a traceback."),
+    "archive": ("ringfence.cli.archive", "The archive of the call log: its days, how far it is."),
 }
 
 

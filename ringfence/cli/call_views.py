@@ -47,6 +47,7 @@ _REASONS: dict[str, str] = {
     Reason.EMERGENCY: "the emergency guard, which stands before all rules",
     Reason.SCORE: "the score reached a threshold",
     Reason.CALLEE: "the called customer's own choice",
+    Reason.REDRESS: "a dispute, which ended the blocking of this caller",
     Reason.FAIL_OPEN: "screening failed, and calls then go on (fail open)",
     Reason.FAIL_CLOSED: "screening failed, and calls then are refused (fail closed)",
 }

@@ -1,4 +1,4 @@
-"""`ringfence calls`: the call log, newest last, and as calls come in."""
+"""`ringfence calls`: the call log, newest last, as calls come in, or into a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import click
 import msgspec
 
-from ringfence.calllog.query import CallFilter, CallQuery
+from ringfence.archive import CallSearch
+from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord, utc_text
 from ringfence.cli import call_views as views
+from ringfence.cli.calls_export import export_calls, export_format, tell_left_out
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.output import one_line, parse_past, print_details, print_table
 from ringfence.cli.rule_views import read_rule
@@ -27,23 +29,52 @@ _WIDTHS = (24, 16, 16, 14, 5, 10, 20, 4, 7, 8, 18)
 @click.option("--caller", default="", metavar="NUMBER", help="On its last ten digits.")
 @click.option("--called", default="", metavar="NUMBER", help="On its last ten digits.")
 @click.option("--trunk", default="", metavar="NAME", help="* allowed.")
+@click.option("--provider", default="", metavar="ID", help="The provider behind the trunk.")
+@click.option("--signer", default="", metavar="SPC", help="Who signed, of verified calls.")
 @click.option("--rule", default="", metavar="ID", help="Ended or noted by this rule, or '(score)'.")
 @click.option("--callee", default="", metavar="ID", help="The called customer, as `callee` has it.")
-@click.option("--action", type=click.Choice([str(action) for action in Action]), default=None)
+@click.option(
+    "--action", "--verdict", type=click.Choice([str(action) for action in Action]), default=None
+)
 @click.option("--since", metavar="WHEN", help="A span ago (90m, 7d), a date, or a time.")
-@click.option("--id", "call_id", default="", metavar="ID", help="One call: the whole trail.")
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True)
+@click.option("--until", metavar="WHEN", help="Likewise; a date is its first moment.")
+@click.option("--sip-call-id", default="", metavar="TEXT", help="SIP's Call-ID, as a whole.")
+@click.option(
+    "--id",
+    "call_id",
+    default="",
+    metavar="ID",
+    help="One call, as RINGFENCE_ID and the log name it: the whole trail.",
+)
+@click.option("--limit", type=click.IntRange(0), help="The newest so many.  [default: 20]")
 @click.option("--follow", "-f", is_flag=True, help="Go on with calls as they come.")
+@click.option(
+    "--export",
+    metavar="FILE",
+    callback=export_format,
+    help="All of them into a file, the newest first: .csv, .jsonl or .parquet.",
+)
 @click.pass_obj
-def command(invocation: Invocation, /, call_id: str, limit: int, follow: bool, **asked: Any) -> int:
+def command(
+    invocation: Invocation,
+    /,
+    call_id: str,
+    limit: int | None,
+    follow: bool,
+    export: str | None,
+    **asked: Any,
+) -> int:
     """What was screened, and how it ended: the newest calls last.
 
-    With --id why it ended so, by which rules, who added them, and how to undo it.
+    From Redis and from the archive, as one. With --id why it ended so, by which rules, who added
+    them, and how to undo it.
 
     \b
     Example:
       ringfence calls --action block --since 24h --limit 50
+      ringfence calls --called 2025550123 --since 28d --export blocked.csv
     """
+    now = datetime.now(UTC)
     wanted = CallFilter(
         caller=asked["caller"],
         called=asked["called"],
@@ -52,27 +83,34 @@ def command(invocation: Invocation, /, call_id: str, limit: int, follow: bool, *
         action=asked["action"] or "",
         id=call_id,
         callee=asked["callee"],
-        since=parse_past(asked["since"], datetime.now(UTC)).timestamp() if asked["since"] else 0.0,
+        since=parse_past(asked["since"], now).timestamp() if asked["since"] else 0.0,
+        until=parse_past(asked["until"], now).timestamp() if asked["until"] else 0.0,
+        provider=asked["provider"],
+        sip_call_id=asked["sip_call_id"],
+        signer=asked["signer"],
     )
+    if export and follow:
+        raise click.UsageError("--export or --follow, not both")
     try:
-        return run(_calls(invocation, wanted, limit, follow=follow))
+        if export:
+            return run(export_calls(invocation, wanted, limit, export))
+        return run(_calls(invocation, wanted, 20 if limit is None else limit, follow=follow))
     except KeyboardInterrupt:
         return 0  # how following ends
 
 
 async def _calls(invocation: Invocation, wanted: CallFilter, limit: int, *, follow: bool) -> int:
     async with open_store(invocation.settings) as store:
-        query = CallQuery(store.redis, store.keys)
-        end = await query.position()
-        found = [r async for r in query.newest(wanted, limit=limit, upto=end)] if limit else []
+        search = CallSearch(store.redis, store.keys, invocation.settings.state.path / "archive")
+        end = await search.stream.position()
+        found = [r async for r in search.newest(wanted, limit=limit, upto=end)] if limit else []
         found.reverse()
         if follow:
-            await _follow(invocation, store, query, wanted, found, end)
+            await _follow(invocation, search, wanted, found, end)
             return 0
         trailed = wanted.id and found and not invocation.json
         rules = await _behind(store, found[0]) if trailed else {}
-    if query.skipped:
-        click.echo(f"note: {query.skipped} entries of the stream are no call records", err=True)
+    tell_left_out(search)
     if invocation.json:
         print_json(msgspec.to_builtins(found))
     elif wanted.id and found:
@@ -108,12 +146,12 @@ async def _behind(store: Store, record: CallRecord) -> dict[str, views.Behind]:
 
 
 async def _follow(
-    invocation: Invocation, store: Store, query: CallQuery, wanted: CallFilter,
+    invocation: Invocation, search: CallSearch, wanted: CallFilter,
     found: list[CallRecord], end: str,
 ) -> None:  # fmt: skip
     if not invocation.json:
         click.echo(_line(views.COLUMNS))
-    async for record in _chained(found, query.follow(wanted, after=end)):
+    async for record in _chained(found, search.stream.follow(wanted, after=end)):
         if invocation.json:
             # a line each, as there is no end
             print_json(msgspec.to_builtins(record))
@@ -124,10 +162,13 @@ async def _follow(
 async def _chained(
     before: list[CallRecord], after: AsyncIterator[CallRecord]
 ) -> AsyncIterator[CallRecord]:
+    shown = {record.id for record in before}
     for record in before:
         yield record
     async for record in after:
-        yield record
+        # archived in the moment between the two questions
+        if record.id not in shown:
+            yield record
 
 
 def _line(cells: tuple[str, ...]) -> str:

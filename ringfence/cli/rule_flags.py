@@ -27,8 +27,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _CONDITIONS = {
     "caller": "Calling number: +12025550123, '+1900*', +12025550100-+12025550199, @list, "
-    "'~pattern', anonymous, invalid (cannot exist), neighbour (first six digits of the called "
-    "number), own (in list own), same (as the called number), tollfree, emergency.",
+    "'~pattern', anonymous, invalid (cannot exist), unallocated (with feed nxx), neighbour (first "
+    "six digits of the called number), own (in list own), same (as the called number), tollfree, "
+    "emergency.",
     "called": "Called number, in the same forms, emergency aside.",
     "country": "The caller's, as an ISO code: US.",
     "caller_name": "Caller's name as it is written, or '~pattern'.",

@@ -13,7 +13,7 @@ import click
 from ringfence.cli.doors import doors_for, why_not_listening
 from ringfence.cli.invocation import Command, Invocation
 from ringfence.cli.refusals import Refused
-from ringfence.config import Address, Settings
+from ringfence.config import Address
 from ringfence.logs import set_up_logs
 from ringfence.service import Service, StartFailed
 from ringfence.supervisor import Supervisor, end_with_parent
@@ -44,19 +44,28 @@ def command(invocation: Invocation, workers: int, worker: tuple[int, int] | None
             number, parent = worker
             end_with_parent(parent)
             set_up_logs(settings.log, worker=number)
-            return _run_service(settings, number)
+            return _run_service(invocation, number)
         set_up_logs(settings.log)
         if workers == 1:
-            return _run_service(settings, 0)
+            return _run_service(invocation, 0)
         return _run_supervisor(invocation, workers)
     except StartFailed as error:
         raise Refused(str(error)) from None
 
 
-def _run_service(settings: Settings, worker: int) -> int:
+def _run_service(invocation: Invocation, worker: int) -> int:
+    settings = invocation.settings
+
+    def refresh(feed: str) -> list[str]:
+        line = [sys.executable, "-m", "ringfence.cli", "feed", "refresh", "--json"]
+        if invocation.config:
+            line += ["--config", str(invocation.config)]
+        return [*line, "--as", "ringfence", "--parent", str(os.getpid()), "--", feed]
+
     async def serve() -> None:
         # built inside the loop, as clients and events belong to one
-        await Service(settings, doors_for(settings, worker), worker=worker).run()
+        doors = doors_for(settings, worker)
+        await Service(settings, doors, worker=worker, refresh=refresh).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve())

@@ -69,7 +69,8 @@ password = {setup.ari_password}
 
 def _manager(setup: Setup) -> str:
     return f"""\
-; The account of `ringfence doctor`, which only asks.
+; The account of `ringfence doctor`, which only asks, and of notices with `--hang-up`, which end the
+; calls in progress of a provider that is blocked.
 ; At the end of manager.conf: #include ringfence-manager.conf
 [general](+)
 enabled = yes

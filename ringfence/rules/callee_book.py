@@ -17,7 +17,7 @@ from ringfence.call import Call
 from ringfence.lists import Entry
 from ringfence.numbers import Number
 from ringfence.rules.callees import Callee, CompiledCallee, compile_callee
-from ringfence.rules.choice import NO_CHOICE, Choice
+from ringfence.rules.choice import NO_CHOICE, Choice, released_by
 from ringfence.rules.match import Lists
 
 
@@ -55,13 +55,15 @@ class CalleeBook:
         self._longest_first = sorted(lengths, reverse=True)
 
     def choice(self, call: Call, lists: Lists, now: float) -> Choice:
-        """What the called customer has chosen for this call; `NO_CHOICE` of nobody's number."""
+        """What the called customer has chosen for this call, and whether its caller was released;
+        `NO_CHOICE` where neither has a word on it."""
         owner = self.owner(call.called)
+        released = released_by(call, lists, now)
         if owner is None:
-            return NO_CHOICE
+            return Choice(released=released) if released else NO_CHOICE
         allowed = owner.allow.test(call, lists, now) if owner.allow else ""
         blocked = owner.block.test(call, lists, now) if owner.block and not allowed else ""
-        return Choice(owner.id, allowed, blocked, owner.callee.analytics)
+        return Choice(owner.id, allowed, blocked, owner.callee.analytics, released)
 
     def owner(self, called: Number) -> CompiledCallee | None:
         """Whose number this is."""

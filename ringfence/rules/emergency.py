@@ -31,7 +31,8 @@ def emergency(call: Call, lists: Lists, now: float) -> str:
 
 def emergency_number(number: Number, lists: Lists, now: float) -> str:
     """The number, or the list's entry, if it is an emergency number here; "" for all others."""
-    if _EMERGENCY.fullmatch(number.text):
+    # a number with a key has the length of a subscriber's
+    if not number.key and _EMERGENCY.fullmatch(number.text):
         return number.text
     numbers = lists.get(EMERGENCY_LIST)
     entry = numbers.contains(number, now) if numbers is not None else ""

@@ -15,6 +15,7 @@ from ringfence.rules.velocity import NOTHING_COUNTED, Counted, Demand
 from ringfence.thresholds import NO_THRESHOLDS, Thresholds
 from ringfence.verdict import (
     PLAIN,
+    UNTOUCHED,
     Action,
     Also,
     Basis,
@@ -28,8 +29,6 @@ from ringfence.verdict import (
 THRESHOLDS = "(score)"
 CALLEE = "(callee)"
 """What is noted in a rule's place where the thresholds, or the called customer, would decide."""
-UNTOUCHED = Verdict(action=Action.ALLOW, reason=Reason.NO_RULE)
-"""Nothing has anything to say to the call: the verdict of most calls, made once."""
 
 
 def evaluate(

@@ -15,6 +15,7 @@ from ringfence.thresholds import NO_THRESHOLDS, Thresholds
 from ringfence.verdict import Action, Reason
 
 EMERGENCY = "(emergency)"
+REDRESS = "(redress)"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -98,6 +99,8 @@ class _Explanation:
             outcome = "noted" if self.monitor else "matched"
             self.steps.append(Step(CALLEE, Action.BLOCK, outcome, choice.blocked))
             self.ended = not self.monitor
+        if choice.released and not (self.ended or choice.allowed):
+            self.steps.append(Step(REDRESS, Action.ALLOW, "matched", choice.released))
 
     def add(self, compiled: CompiledRule) -> None:
         """The next rule."""
@@ -115,11 +118,7 @@ class _Explanation:
         if self.ended:
             return "not reached", ""
         if self.choice.leaves_out(rule.basis):
-            return "left out", (
-                f"{self.choice.callee} allows this caller"
-                if self.choice.allowed
-                else f"{self.choice.callee} opted out of analytics"
-            )
+            return "left out", self._why_left_out()
         call, lists, now = self.call, self.lists, self.now
         evidence = compiled.test(call, lists, now)
         if evidence is None:
@@ -128,6 +127,13 @@ class _Explanation:
         if more is None:
             return "no match", self._not_reached(compiled)
         return self._matched(compiled, (*evidence, *more))
+
+    def _why_left_out(self) -> str:
+        if self.choice.allowed:
+            return f"{self.choice.callee} allows this caller"
+        if self.choice.released:
+            return "this caller was released by a dispute"
+        return f"{self.choice.callee} opted out of analytics"
 
     def _matched(self, compiled: CompiledRule, evidence: tuple[str, ...]) -> tuple[str, str]:
         rule = compiled.rule

@@ -41,11 +41,13 @@ class NumberIndex:
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
+        self._lists: Table = {}
         self._exact: Table = {}
         self._prefixes: Table = {}
         self._ranges: Table = {}
         self._lengths: list[int] = []
         self._spans: list[tuple[int, int]] = []
+        self._starts: list[int] = []
         self._reach: list[int] = []
 
     def changed(self, changes: ByTable) -> NumberIndex:
@@ -56,23 +58,28 @@ class NumberIndex:
         new._tables = self._tables | {
             kind: _rehung(self._tables.get(kind, {}), some) for kind, some in changes.items()
         }
+        new._lists = new._tables.get("list", {})
         new._exact = new._tables.get("exact", {})
         new._prefixes = new._tables.get("prefix", {})
         new._ranges = new._tables.get("range", {})
-        new._lengths, new._spans, new._reach = self._lengths, self._spans, self._reach
+        new._lengths, new._spans = self._lengths, self._spans
+        new._starts, new._reach = self._starts, self._reach
         if "prefix" in changes:
             new._lengths = sorted({len(prefix) for prefix in new._prefixes})
         if "range" in changes:
             stay = [span for span in self._spans if span in new._ranges]
             come = (s for s in changes["range"] if s in new._ranges and s not in self._ranges)
             new._spans = sorted([*stay, *come])
+            new._starts = [first for first, _ in new._spans]
             # The farthest end among the ranges up to each bounds how far back to look.
             new._reach = list(accumulate((last for _, last in new._spans), max))
         return new
 
     def find(self, number: Number, lists: Lists, now: float, into: list[CompiledRule]) -> None:
         """Put all rules that hang on this number into `into`."""
-        for name, rules in self._tables.get("list", {}).items():
+        if not self._tables:
+            return
+        for name, rules in self._lists.items():
             numbers = lists.get(name)
             if numbers is not None and numbers.contains(number, now):
                 into += rules
@@ -85,11 +92,12 @@ class NumberIndex:
             return
         if found := self._exact.get(key):
             into += found
-        digits = number.e164[1:]
-        for length in self._lengths:
-            if found := self._prefixes.get(digits[:length]):
-                into += found
-        at = bisect_right(self._spans, key, key=lambda span: span[0]) - 1
+        if self._lengths:
+            digits = number.e164[1:]
+            for length in self._lengths:
+                if found := self._prefixes.get(digits[:length]):
+                    into += found
+        at = bisect_right(self._starts, key) - 1
         while at >= 0 and self._reach[at] >= key:
             if self._spans[at][1] >= key:
                 into += self._ranges[self._spans[at]]

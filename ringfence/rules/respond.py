@@ -13,13 +13,14 @@ from msgspec import Meta
 
 from ringfence.durations import parse_duration
 from ringfence.lists import LIST_NAME
+from ringfence.rules.choice import REDRESS_LIST
 from ringfence.verdict import REMEMBERED, Also, Treatment
 
 DEFAULT_LABEL = "SPAM?"
 DEFAULT_PROMPT = "ss-noservice"
 PASSED_LIST = "passed"
 """Callers who passed a challenge, for as long as it is remembered."""
-RESERVED_LISTS = frozenset({"own", "emergency", "public-safety", PASSED_LIST})
+RESERVED_LISTS = frozenset({"own", "emergency", "public-safety", PASSED_LIST, REDRESS_LIST})
 """Lists that mean something by themselves: a rule that filled them would undo others by itself."""
 
 # An open bracket would take MSet's commas in, so brackets come in pairs; $ would let a newline

@@ -45,6 +45,8 @@ class Keys:
         self.callees = f"{prefix}callees"
         self.providers = f"{prefix}providers"
         self.notices = f"{prefix}notices"
+        # Disputes of callers who were blocked. No TTL: they are the proof that each was answered.
+        self.disputes = f"{prefix}disputes"
         self.rejected = f"{prefix}rejected"
         self.changes = f"{prefix}changes"
         # Who changed what, before and after. Bounded by HISTORY_BYTES, and no TTL: a rule that
@@ -66,8 +68,16 @@ class Keys:
         return f"Keys({self.prefix!r})"
 
     def of_kind(self, kind: str) -> str:
-        """The hash of all rules, trunks or callees."""
-        return {"rule": self.rules, "trunk": self.trunks, "callee": self.callees}[kind]
+        """The hash of all of one kind: rule, trunk, callee, provider, notice or dispute."""
+        hashes = {
+            "rule": self.rules,
+            "trunk": self.trunks,
+            "callee": self.callees,
+            "provider": self.providers,
+            "notice": self.notices,
+            "dispute": self.disputes,
+        }
+        return hashes[kind]
 
     def list(self, name: str) -> str:
         """The key of a number list. ValueError where `name` is no list name."""
@@ -77,6 +87,11 @@ class Keys:
                 "letter or a digit"
             )
         return self.list_prefix + name
+
+    @property
+    def archive(self) -> str:
+        """The hash that says which worker archives call records, and how far it is."""
+        return f"{self.prefix}archive"
 
     def hits_written(self, worker: str) -> str:
         """The number of the last batch of hits that a worker has written."""
@@ -96,6 +111,30 @@ class Keys:
     def brought(self, name: str, source: str) -> str:
         """The entries of a number list that one source brought; goes when the source does."""
         return f"{self.prefix}brought:{self.list(name).removeprefix(self.list_prefix)}:{source}"
+
+    @property
+    def feeds(self) -> str:
+        """How each feed is set up."""
+        return f"{self.prefix}feeds"
+
+    @property
+    def feeds_state(self) -> str:
+        """What came of each feed. No TTL, as the lists that feeds fill have none."""
+        return f"{self.prefix}feeds_state"
+
+    @property
+    def feed_turn(self) -> str:
+        """Which worker refreshes feeds; goes by itself when that one does."""
+        return f"{self.prefix}feed_turn"
+
+    @property
+    def rmd(self) -> str:
+        """The Robocall Mitigation Database, as it was imported last."""
+        return f"{self.prefix}rmd"
+
+    def feed_parts(self, name: str) -> str:
+        """What a feed keeps of the files before: complaints by day, votes by number."""
+        return f"{self.prefix}feed_parts:{self.list(name).removeprefix(self.list_prefix)}"
 
     def staging(self, token: str) -> str:
         """Where an import gathers a list before it takes the place of the old one.

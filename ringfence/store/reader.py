@@ -41,8 +41,21 @@ class Reader:
         key = self._keys.callees
         return await cast("Awaitable[bytes | None]", self._redis.hget(key, callee_id))
 
+    async def providers(self) -> dict[str, bytes]:
+        """Provider's id to its JSON, by id."""
+        return await self._hash(self._keys.providers)
+
+    async def notices(self) -> dict[str, bytes]:
+        """Notice's id to its JSON, by id."""
+        return await self._hash(self._keys.notices)
+
+    async def notice(self, notice_id: str) -> bytes | None:
+        """One notice's JSON; None where there is none."""
+        key = self._keys.notices
+        return await cast("Awaitable[bytes | None]", self._redis.hget(key, notice_id))
+
     async def rejected(self) -> dict[str, str]:
-        """Rule id, ``trunk:<name>``, ``callee:<id>`` or ``list:<name>`` to why it was refused."""
+        """Rule id, or kind and name (``trunk:<name>``, ``list:<name>``) to why it was refused."""
         found = await self._hash(self._keys.rejected)
         return {field: reason.decode(errors="replace") for field, reason in found.items()}
 

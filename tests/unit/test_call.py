@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -132,6 +132,10 @@ def test_identity_headers_are_read_in_their_order() -> None:
     assert attempt.headers == {"date": "Sat"}
 
 
+def test_an_identity_header_that_could_not_be_handed_over_keeps_its_place() -> None:
+    assert parse_facts("id=read&id.1=&id.2=second&id.3=").identities == ("", "second")
+
+
 def test_no_identity_header_is_something_else_than_one_that_nobody_looked_for() -> None:
     assert parse_facts("called=911&id=read&id.1=&id.2=").identities == ()
     assert parse_facts("called=911").identities is None
@@ -194,3 +198,11 @@ def test_no_text_makes_the_facts_raise(text: str) -> None:
     for value in (attempt.caller_name, attempt.trunk, *attempt.headers.values()):
         value.encode()
         assert "\n" not in value
+
+
+@given(st.text("xy1%+: @2370=é\n", max_size=24))
+def test_a_fact_is_decoded_once_and_cleaned_whatever_signs_are_in_it(value: str) -> None:
+    attempt = parse_facts(f"called={value}&caller=1")
+    assert attempt.called == clean(unquote(value))
+    assert attempt.caller == "1"
+    assert parse_facts(f"called={quote(value, safe='')}").called == clean(value)

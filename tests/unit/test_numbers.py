@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.numbers import (
@@ -210,3 +210,13 @@ def test_reading_a_number_again_changes_nothing(digits: str) -> None:
     if not number.anonymous:
         assert number.e164 == "+1" + digits
         assert normalise(number.text) == number
+
+
+@settings(max_examples=40)
+@given(
+    st.from_regex(r"\+?[0-9]{1,18}", fullmatch=True),
+    st.sampled_from([NumberPlan(), NumberPlan("GB", ("00",)), NumberPlan(strip="9"),
+                     NumberPlan(strip="+1"), NumberPlan("US", (), "00")]),
+)  # fmt: skip
+def test_digits_mean_the_same_with_and_without_dress(digits: str, plan: NumberPlan) -> None:
+    assert normalise(digits, plan) == normalise(f" <sip:{digits}@192.0.2.1> ", plan)

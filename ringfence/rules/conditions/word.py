@@ -8,6 +8,7 @@ from ringfence.call import Call
 from ringfence.lists import Entry
 from ringfence.numbering import area, area_codes, standing
 from ringfence.rules.conditions.condition import Compiled, Condition, Key, Lists, Which
+from ringfence.rules.conditions.numbering_lists import flaw_of, unallocated
 from ringfence.rules.emergency import emergency_number
 
 OWN_LIST = "own"
@@ -47,8 +48,16 @@ def _invalid(which: Which) -> Condition:
     area_codes()  # made now, not while a call waits
 
     def test(call: Call, lists: Lists, now: float) -> str:
-        flaw = standing(which(call)).flaw
+        flaw = flaw_of(which(call), lists, now)
         return f"invalid ({flaw})" if flaw else ""
+
+    return test
+
+
+def _unallocated(which: Which) -> Condition:
+    def test(call: Call, lists: Lists, now: float) -> str:
+        code = unallocated(which(call), lists, now)
+        return f"unallocated ({code})" if code else ""
 
     return test
 
@@ -91,6 +100,7 @@ def _emergency(which: Which) -> Condition:
 
 _MEANINGS: dict[str, Callable[[Which], Condition]] = {
     "invalid": _invalid,
+    "unallocated": _unallocated,
     "neighbour": _neighbour,
     "same": _same,
     "tollfree": _tollfree,

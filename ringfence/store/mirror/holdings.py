@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.call import clean
+from ringfence.providers.model import decode_provider
+from ringfence.providers.register import with_providers
 from ringfence.rules import RuleBook, decode_rule
 from ringfence.rules.callee_book import CalleeBook
 from ringfence.rules.callees import read_callee
@@ -22,9 +24,10 @@ B = TypeVar("B", RuleBook, CalleeBook)
 
 NAMED_AT_ONCE = 20
 """The log names what changed up to this many, and counts the rest."""
-RULES, TRUNKS, CALLEES = "rules", "trunks", "callees"
-HASHES = (RULES, TRUNKS, CALLEES)
-"""What is kept in hashes of JSON, by the names that the world has for them."""
+RULES, TRUNKS, CALLEES, PROVIDERS = "rules", "trunks", "callees", "providers"
+HASHES = (RULES, TRUNKS, CALLEES, PROVIDERS)
+"""What is kept in hashes of JSON, by the names that the world has for them. Of the providers it has
+what they mean for calls alone: which trunk is whose."""
 AT_ONCE = {RULES: 50, CALLEES: 250}
 """A book takes in so many in a few milliseconds at most; a draft of it grows by these steps."""
 
@@ -37,6 +40,7 @@ class Holdings:
             RULES: Shelf("rule", _rule, log),
             TRUNKS: Shelf("trunk", decode_trunk, log),
             CALLEES: Shelf("callee", read_callee, log),
+            PROVIDERS: Shelf("provider", decode_provider, log),
         }
         self.lists: dict[str, MirroredList] = {}
         self._log = log
@@ -69,11 +73,12 @@ class Holdings:
         if not (news := shelf.news):
             return
         value: Any
-        if name == TRUNKS:
-            value = dict(shelf.good)
+        if name in (TRUNKS, PROVIDERS):
+            value = with_providers(self.shelves[TRUNKS].good, self.shelves[PROVIDERS].good)
+            self._publish(trunks=value)
         else:
             value = await _revised(getattr(self.world, name), shelf, AT_ONCE[name])
-        self._publish(**{name: value})
+            self._publish(**{name: value})
         named = [clean(id, 80) for id in islice(news, NAMED_AT_ONCE)]
         more = {"more": len(news) - len(named)} if len(news) > len(named) else {}
         shelf.settle()

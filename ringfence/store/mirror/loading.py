@@ -112,7 +112,8 @@ class Loader:
     async def is_empty(self) -> bool:
         """Whether none of the keys that changes leave behind is there."""
         keys = self._keys
-        return not await self._redis.exists(keys.rules, keys.trunks, keys.callees, keys.changes)
+        hashes = (keys.rules, keys.trunks, keys.callees, keys.providers)
+        return not await self._redis.exists(*hashes, keys.changes)
 
     async def list_names(self) -> set[bytes]:
         """What follows the list prefix in any key there is."""

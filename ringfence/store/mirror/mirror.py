@@ -53,6 +53,7 @@ class MirrorStatus(msgspec.Struct, frozen=True, kw_only=True):
     rules: int
     trunks: int
     callees: int
+    providers: int
     lists: dict[str, int]
     refused: dict[str, str]
 

@@ -19,7 +19,7 @@ from ringfence.lists import LIST_NAME
 from ringfence.store.keys import Keys
 from ringfence.store.mirror.agenda import SETTLE, Agenda, Why
 from ringfence.store.mirror.hash_copy import HashCopy
-from ringfence.store.mirror.holdings import CALLEES, RULES, TRUNKS, Holdings
+from ringfence.store.mirror.holdings import CALLEES, PROVIDERS, RULES, TRUNKS, Holdings
 from ringfence.store.mirror.loading import Loader, Probe, WrongType
 from ringfence.store.mirror.mirrored_list import MirroredList, StreamId
 from ringfence.store.mirror.refusals import Refusals
@@ -63,7 +63,12 @@ class Refresher:
         self._large = Agenda(now, between=BETWEEN_LARGE)
         # Apart: the next change would be a reason to read at once what has time.
         self._later = Agenda(now)
-        hashes = {RULES: keys.rules, TRUNKS: keys.trunks, CALLEES: keys.callees}
+        hashes = {
+            RULES: keys.rules,
+            TRUNKS: keys.trunks,
+            CALLEES: keys.callees,
+            PROVIDERS: keys.providers,
+        }
         self._copies = {
             name: HashCopy(name, key, held, self._loader, log) for name, key in hashes.items()
         }

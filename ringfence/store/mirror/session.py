@@ -17,14 +17,14 @@ from structlog.typing import FilteringBoundLogger
 from ringfence.store.ending import end
 from ringfence.store.keys import CHANGE_ENTRIES, Keys
 from ringfence.store.mirror.agenda import Why
-from ringfence.store.mirror.holdings import CALLEES, RULES, TRUNKS, Holdings
+from ringfence.store.mirror.holdings import CALLEES, PROVIDERS, RULES, TRUNKS, Holdings
 from ringfence.store.mirror.loading import Loader, WrongType
 from ringfence.store.mirror.mirrored_list import START, ListChange, MirroredList
 from ringfence.store.mirror.refresh import Refresher
 from ringfence.store.mirror.tracking import Change, ChangeStream, Invalidations, Line
 from ringfence.store.turns import Turns
 
-ONE = {b"rule": RULES, b"trunk": TRUNKS, b"callee": CALLEES}
+ONE = {b"rule": RULES, b"trunk": TRUNKS, b"callee": CALLEES, b"provider": PROVIDERS}
 SEVERAL = {name.encode(): name for name in ONE.values()}
 """Kinds of announcements: of one field of a hash, and of many in one step."""
 POLL_SECONDS = 1.0
@@ -49,7 +49,7 @@ class Session:
         self._loader = Loader(redis, keys)
         self._lines = Line(redis), Line(redis)
         self._stream = ChangeStream(self._lines[0], keys)
-        prefixes = [keys.rules, keys.trunks, keys.callees, keys.list_prefix]
+        prefixes = [keys.rules, keys.trunks, keys.callees, keys.providers, keys.list_prefix]
         self._invalidations = Invalidations(self._lines[1], prefixes)
         self._refresher = Refresher(redis, keys, held, lambda: self.position, log)
         self._keeping = False

@@ -40,7 +40,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     rules: dict[str, bytes]
     trunks: dict[str, bytes]
-    callees: dict[str, bytes] = {}  # not in the files of earlier versions
+    # not in the files of earlier versions
+    callees: dict[str, bytes] = {}
+    providers: dict[str, bytes] = {}
 
 
 class Collected(NamedTuple):

@@ -1,16 +1,17 @@
--- Writes and removes many rules, trunks and callees in one step, announces each hash once and
+-- Writes and removes many rules, trunks, callees, providers and notices in one step, announces each hash once and
 -- records each of them; nothing at all where one is not what it was. Mirrors read a hash that was
 -- touched as a whole, so they need no ids: one announcement a rule would have them take the rules
 -- in force in parts.
 --
 -- KEYS  1 the rules  2 the stream of changes  3 the hash of what was refused  4 the history
---       5 the trunks  6 the callees
+--       5 the trunks  6 the callees  7 the providers  8 the notices
 -- ARGV  7 operation, for the history  8 the most ids that are named in an announcement
---       9... four each: "rule", "trunk" or "callee", id, value that it had ("": none), new value
---       ("": remove)
+--       9... four each: "rule", "trunk", "callee", "provider" or "notice", id, value that it had
+--       ("": none), new value ("": remove)
 -- Returns the ids that were not what they were; an empty list where all was written.
 
-local hashes, moved = { rule = KEYS[1], trunk = KEYS[5], callee = KEYS[6] }, {}
+local hashes, moved = { rule = KEYS[1], trunk = KEYS[5], callee = KEYS[6], provider = KEYS[7],
+                        notice = KEYS[8] }, {}
 local after = last_change(KEYS[2])
 local book = open_history(KEYS[4])
 
@@ -20,7 +21,7 @@ for i = 9, #ARGV, 4 do
 end
 if #moved > 0 then return moved end
 
-local ids = { rule = {}, trunk = {}, callee = {} }
+local ids = { rule = {}, trunk = {}, callee = {}, provider = {}, notice = {} }
 for i = 9, #ARGV, 4 do
   local kind, id, was, value = unpack(ARGV, i, i + 3)
   if was ~= value then
@@ -35,7 +36,7 @@ for i = 9, #ARGV, 4 do
   table.insert(ids[kind], id)
 end
 
-for _, kind in ipairs({ 'trunk', 'callee', 'rule' }) do
+for _, kind in ipairs({ 'provider', 'trunk', 'callee', 'notice', 'rule' }) do
   local named = math.min(#ids[kind], tonumber(ARGV[8]))
   if named > 0 then
     after = announce(KEYS[2], after, common, {

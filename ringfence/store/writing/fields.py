@@ -1,19 +1,22 @@
-"""What may stand in the hashes of rules, trunks and callees, and what a write of one did; does no
-I/O and knows no Redis."""
+"""What may stand in the hashes of rules, trunks, callees, providers and notices, and what a write
+of one did; does no I/O and knows no Redis."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from ringfence.call import clean
+from ringfence.providers.model import decode_provider, encode_provider
+from ringfence.providers.notice import decode_notice, encode_notice
 from ringfence.rules import decode_rule, encode_rule
 from ringfence.rules.callees import decode_callee, encode_callee
 from ringfence.rules.compile import compile_rule
 from ringfence.store.writing.scripting import WriteRefused
 from ringfence.trunk import decode_trunk, encode_trunk
 
-Kind = Literal["rule", "trunk", "callee"]
+Kind = Literal["rule", "trunk", "callee", "provider", "notice"]
 
 
 class Written(StrEnum):
@@ -32,7 +35,7 @@ class Stored(NamedTuple):
 
 
 class FieldChange(NamedTuple):
-    """A rule, trunk or callee as it was in Redis (None: not there) and is to be (None: gone)."""
+    """One of a kind as it was in Redis (None: not there) and is to be (None: gone)."""
 
     kind: Kind
     id: str
@@ -45,14 +48,13 @@ class Moved(WriteRefused):
 
 
 def checked(kind: Kind, id: str, text: bytes | str) -> bytes:
-    """What is kept in Redis of a rule, a trunk or a callee. ValueError says what is wrong."""
+    """What is kept in Redis of one of them. ValueError says what is wrong."""
     if kind == "rule":
         rule = decode_rule(id, text)
         compile_rule(rule)
         return encode_rule(rule)
-    check = _checked_trunk if kind == "trunk" else _checked_callee
     try:
-        return check(id, text)
+        return _CHECKS[kind](id, text)
     except ValueError as error:
         raise WriteRefused(f"{kind} {clean(id, 80)}: {error}") from None
 
@@ -63,3 +65,19 @@ def _checked_trunk(name: str, text: bytes | str) -> bytes:
 
 def _checked_callee(id: str, text: bytes | str) -> bytes:
     return encode_callee(decode_callee(id, text))
+
+
+def _checked_provider(id: str, text: bytes | str) -> bytes:
+    return encode_provider(decode_provider(id, text))
+
+
+def _checked_notice(id: str, text: bytes | str) -> bytes:
+    return encode_notice(decode_notice(id, text))
+
+
+_CHECKS: dict[Kind, Callable[[str, bytes | str], bytes]] = {
+    "trunk": _checked_trunk,
+    "callee": _checked_callee,
+    "provider": _checked_provider,
+    "notice": _checked_notice,
+}

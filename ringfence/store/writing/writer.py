@@ -1,5 +1,5 @@
-"""Every change that Ringfence makes to rules, trunks and callees: checked, atomic, announced and
-recorded; lists are in `list_writer`.
+"""Every change that Ringfence makes to rules, trunks, callees, providers and notices: checked,
+atomic, announced and recorded; lists are in `list_writer`.
 
 Knows keys and scripts; nothing of who asks. What is not in order is refused before anything is
 written. Each method is one script call, and one look before it where a version is expected.
@@ -14,6 +14,8 @@ from typing import ClassVar, cast
 import msgspec
 
 from ringfence.call import clean
+from ringfence.providers.model import Provider, encode_provider
+from ringfence.providers.notice import Notice, encode_notice
 from ringfence.rules import Rule, decode_rule, encode_rule
 from ringfence.rules.callees import Callee, encode_callee
 from ringfence.store.keys import CHANGE_ENTRIES
@@ -42,7 +44,7 @@ TRIES = 10
 
 
 class Writer(ListWriter):
-    """Writes rules, trunks, callees and lists.
+    """Writes rules, trunks, callees, providers, notices and lists.
 
     `expect` is the version that a writer has seen (`version_of` its text): where another stands in
     Redis, nothing is written and `Moved` says who changed it.
@@ -103,6 +105,24 @@ class Writer(ListWriter):
         """Take a callee's choices out. False where there are none."""
         return await self._remove("callee", id, expect)
 
+    async def set_provider(
+        self, id: str, provider: Provider, *, only_new: bool = False, expect: str = ""
+    ) -> Stored:
+        """Put a provider into the register. ValueError says what is wrong."""
+        text = encode_provider(provider)
+        return await self._store("provider", id, text, only_new=only_new, expect=expect)
+
+    async def remove_provider(self, id: str, *, expect: str = "") -> bool:
+        """Take a provider out of the register. False where there is none."""
+        return await self._remove("provider", id, expect)
+
+    async def set_notice(
+        self, id: str, notice: Notice, *, only_new: bool = False, expect: str = ""
+    ) -> Stored:
+        """Keep a notice. ValueError says what is wrong."""
+        text = encode_notice(notice)
+        return await self._store("notice", id, text, only_new=only_new, expect=expect)
+
     async def put_back(
         self,
         kind: Kind,
@@ -128,7 +148,7 @@ class Writer(ListWriter):
             raise Moved(f"{kind} {clean(id, 80)} was changed by somebody else meanwhile: try again")
 
     async def apply(self, changes: Sequence[FieldChange], op: str = "import") -> None:
-        """Set and remove rules, trunks and callees, all in one step or none.
+        """Set and remove rules, trunks, callees, providers, notices, all in one step or none.
 
         Refused where one is no more what it `was`: somebody else has changed it.
         """
@@ -137,7 +157,8 @@ class Writer(ListWriter):
             if now is not None:
                 now = checked(kind, id, now)
             arguments += [kind, id, was or b"", now or b""]
-        keys = [*self._keys_of("rule"), self._keys.trunks, self._keys.callees]
+        hashes = ("trunk", "callee", "provider", "notice")
+        keys = [*self._keys_of("rule"), *(self._keys.of_kind(kind) for kind in hashes)]
         if moved := await self._run("set_fields", keys, arguments, {}):
             named = ", ".join(clean(each.decode(errors="replace"), 80) for each in moved[:5])
             raise Moved(f"changed by somebody else meanwhile: {named}: try again")

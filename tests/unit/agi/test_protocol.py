@@ -201,3 +201,31 @@ def test_no_argument_ends_its_quotes_or_its_line(text: str) -> None:
 
 def test_an_argument_is_bounded() -> None:
     assert len(command("X", "a" * 100_000)) < 2_100
+
+
+WHOLE = (
+    b"agi_network: yes\nagi_network_script: screen\nagi_request: agi://127.0.0.1/screen\n"
+    b"agi_channel: PJSIP/carrier-a-0000002f\nagi_language: en\nagi_type: PJSIP\n"
+    b"agi_uniqueid: 1700000000.7\nagi_version: 22.10.1\n"
+    b"agi_callerid: 2025550100\nagi_calleridname: Jane\nagi_enhanced: 0.0\n"
+    b"agi_threadid: 1\nagi_arg_1: called=1&caller=2\n"
+)
+
+
+@pytest.mark.parametrize("name", [b"Jane", b"x\nagi_channel: PJSIP/b-1\nagi_uniqueid: 2", b"\xff"])
+@pytest.mark.parametrize(
+    ("more", "arguments"),
+    [(b"", ("called=1&caller=2",)), (b"agi_arg_2: second\n", ("called=1&caller=2", "second"))],
+)
+def test_a_header_as_asterisk_writes_it_is_read_as_one_with_its_lines_in_another_order(
+    name: bytes, more: bytes, arguments: tuple[str, ...]
+) -> None:
+    header = WHOLE.replace(b"Jane", name) + more
+    first, rest = header.split(b"\n", 1)
+    whole, other = read(header + b"\n"), read(rest[: len(rest) - len(more)] + more + b"\n")
+    assert first == b"agi_network: yes"
+    assert whole == other
+    assert whole == [Environment("screen", *ENVIRONMENT_OF, arguments)]
+
+
+ENVIRONMENT_OF = ("PJSIP/carrier-a-0000002f", "1700000000.7")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,17 @@ def test_shaken_has_no_compact_form(maker: Maker) -> None:
 
 def test_a_sip_date_is_read() -> None:
     assert date_of("Sat, 13 Nov 2010 23:29:00 GMT") == 1_289_690_940
+
+
+@pytest.mark.parametrize("zone", ["", " -0000", " GMT"])
+def test_a_date_is_never_in_the_zone_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "America/New_York")
+        time.tzset()
+        assert date_of(f"Sat, 13 Nov 2010 23:29:00{zone}") == 1_289_690_940
+    time.tzset()
 
 
 @pytest.mark.parametrize("text", ["", "today", "Sat, 99 Nov 2010 23:29:00 GMT", "x" * 100, "1"])

@@ -14,9 +14,9 @@ MEANT = "12125550000"
 """Whom the call was for that the token was taken from."""
 
 
-def together(maker: Maker, *identities: str, called: str = CALLED, **more: str) -> Attestation:
+def together(maker: Maker, *identities: str, called: str = CALLED) -> Attestation:
     """What rules see where Asterisk says that the first token holds, with level A."""
-    verified = maker.verify(*identities, called=called, **more)
+    verified = maker.verify(*identities, called=called)
     attempt = CallAttempt(identities=identities, stir_shaken=(("success", "A"),))
     return attest(attempt, DEFAULT_TRUNK, verified)
 

@@ -1,8 +1,11 @@
 """What is kept of a call."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ringfence.attestation import Attestation, Level, Verification
@@ -15,6 +18,7 @@ from ringfence.calllog.record import (
     log_line,
     make_record,
     mask_number,
+    utc_text,
 )
 from ringfence.verdict import Action, Also, Noted, Reason, Treatment, Verdict
 
@@ -225,3 +229,9 @@ def test_a_signature_that_failed_is_kept_with_why(screened):
     record = make_record(screened(attempt=attempt, attestation=FORGED), "applied", "w1")
     assert (record.attestation_reason, record.attestation_code) == ("bad-signature", 438)
     assert record.identity == ("a.b.c", "d.e.f")
+
+
+@given(st.floats(0, 4e9))
+def test_a_records_time_is_that_of_the_call_to_the_millisecond(at):
+    written = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    assert utc_text(at) == written.replace("+00:00", "Z")

@@ -3,15 +3,17 @@
 import errno
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 from structlog import get_logger
 from structlog.testing import capture_logs
 
+from ringfence.calllog import segment as segment_module
 from ringfence.calllog import spool as spool_module
 from ringfence.calllog.folders import SpoolFolder, own_folder
 from ringfence.calllog.losses import LossLog
-from ringfence.calllog.segment import find_segments
+from ringfence.calllog.segment import Line, find_segments
 from ringfence.calllog.spool import Spool
 
 
@@ -218,3 +220,54 @@ def test_records_in_memory_reach_the_disk_on_close(folder, spool, disk):
     disk.full = False
     spool.close()
     assert left_behind(folder) == [b"one"]
+
+
+@pytest.mark.parametrize("ahead", [0, 30, 250_000])
+@pytest.mark.parametrize("seed", range(6))
+def test_records_come_out_in_order_whatever_goes_on_and_however_many_memory_holds(
+    folder, losses, clock, disk, monkeypatch, ahead, seed
+):
+    monkeypatch.setattr(segment_module, "AHEAD", ahead)
+    chance = Random(seed)
+    spool = Spool(
+        folder, losses, segment_size=60, timer=clock, write=disk.write, truncate=disk.truncate
+    )
+    kept: list[bytes] = []
+    shipped_to = 0
+
+    def append() -> None:
+        kept.append(b"record %d" % len(kept))
+        assert spool.append(kept[-1])
+
+    def ship(lines: list[Line]) -> None:
+        nonlocal shipped_to
+        assert [line.record for line in lines] == kept[shipped_to : shipped_to + len(lines)]
+        shipped_to += len(lines)
+        if lines:
+            spool.acknowledge(lines[-1].sequence)
+
+    for _ in range(80):
+        match chance.choice(["append"] * 4 + ["ship", "look", "rewind", "half", "full"]):
+            case "append":
+                clock.now += 2.0
+                append()
+            case "half" | "full" as how:
+                setattr(disk, how, True)
+                disk.stuck = chance.random() < 0.5
+                append()
+                disk.half = disk.full = disk.stuck = False
+                clock.now += 2.0
+                append()  # what was in memory is on the disk again
+            case "ship":
+                ship(spool.peek(chance.randrange(1, 9), 1_000))
+            case "look":
+                spool.peek(chance.randrange(1, 9), chance.randrange(1, 100))
+            case "rewind" if found := find_segments(folder.path):
+                # as far as the oldest file that is kept
+                ((oldest, *_),) = found.values()
+                shipped_to = min(shipped_to, oldest.first - 1)
+                spool.rewind(shipped_to)
+    while lines := spool.peek(9, 1_000):
+        ship(lines)
+    assert shipped_to == len(kept)
+    assert spool.close()

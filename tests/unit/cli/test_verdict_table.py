@@ -58,6 +58,15 @@ def test_a_level_alone_means_that_its_signature_held() -> None:
     assert (said.level, said.verification) == (Level.NONE, Verification.FAILED)
 
 
+def test_a_signer_means_that_a_signature_held_and_a_reason_why_none_did() -> None:
+    said = only("trunk,signer,origid,action\nt,818H,abc,block\n").attestation
+    assert said is not None
+    assert (said.verification, said.signer, said.origid) == (Verification.PASSED, "818H", "abc")
+    said = only("trunk,attestation reason,action\nt,stale,block\n").attestation
+    assert said is not None
+    assert (said.verification, said.reason, said.code) == (Verification.FAILED, "stale", 403)
+
+
 def test_what_spreadsheets_write_is_understood() -> None:
     text = "\ufeffcaller;action\r\n+12025550100;block\r\n;\r\n# done;\r\n"
     assert only(text).attempt.caller == "+12025550100"
@@ -81,6 +90,8 @@ def test_lines_are_counted_in_the_file_not_in_the_rows() -> None:
         ("caller,attestation,action", "1,D,block", "write one of A, B, C, none"),
         ("caller,verification,action", "1,yes,block", "write one of passed"),
         ("attestation,verification,action", "A,failed,block", "has no level"),
+        ("caller,attestation_reason,action", "1,late,block", "write one of no-identity"),
+        ("signer,verification,action", "818H,none,block", "has no signer: leave out signer 818H"),
         ("caller,source_ip,action", "1,gateway,block", "no address"),
         ("caller,at,action", "1,soon,block", "without a zone it is UTC"),
         ("caller,action", ",block", "no call"),

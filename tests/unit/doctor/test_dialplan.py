@@ -11,7 +11,7 @@ from dialplan import ringfence_conf
 from ringfence.doctor.asterisk import examine_globals
 from ringfence.doctor.dialplan import examine_include, examine_users
 from ringfence.doctor.finding import State
-from ringfence.settings import AgiSection, AriSection, Settings
+from ringfence.settings import AgiSection, AriSection, AttestationSection, Settings
 
 GLOBALS = dict.fromkeys(
     (
@@ -92,6 +92,23 @@ def test_a_dialplan_that_sends_no_call_to_us_is_told() -> None:
 def test_globals_must_make_sense(name: str, value: str, state: State) -> None:
     findings = examine_globals({**GLOBALS, name: value}, Settings())
     assert states(findings) == [state]
+
+
+@pytest.mark.parametrize(
+    ("roots", "wait", "deadline", "state"),
+    [
+        ("roots.pem", 0.1, "", State.OK),
+        ("roots.pem", 0.3, "", State.WARN),
+        ("roots.pem", 0.3, "1", State.OK),
+        ("", 0.3, "", State.OK),
+    ],
+)
+def test_a_wait_for_certificates_that_uses_up_the_deadline_is_told(
+    roots: str, wait: float, deadline: str, state: State
+) -> None:
+    settings = Settings(attestation=AttestationSection(roots=roots, wait=wait))
+    values = {**GLOBALS, "RINGFENCE_DEADLINE": deadline}
+    assert states(examine_globals(values, settings)) == [state]
 
 
 def test_the_application_must_be_the_one_that_is_registered() -> None:

@@ -110,7 +110,7 @@ def any_rule(chance: Random, rule_id: str) -> dict[str, Any]:
         "id": rule_id,
         "action": action,
         **more.get(action, {}),
-        "basis": chance.choice(["policy", "policy", "analytics", "rmd", "dno-invalid"]),
+        "basis": chance.choice(["policy", "policy", "analytics", "rmd", "dno-invalid", "subscriber"]),
         "also": [{"list": "caught", "for": "1h"}] * chance.choice([0, 1]),
         "priority": chance.choice([1, 1, 2]),
         "when": when,
@@ -159,7 +159,12 @@ NOW = 100.0
 LIMITS = st.none() | st.sampled_from([10, 40, 80])
 THRESHOLDS = st.builds(Thresholds, LIMITS, LIMITS, LIMITS)
 CHOICES = st.just(Choice()) | st.builds(
-    Choice, st.just("acme"), st.sampled_from(["", "y"]), st.sampled_from(["", "n"]), st.booleans()
+    Choice,
+    st.just("acme"),
+    st.sampled_from(["", "y"]),
+    st.sampled_from(["", "n"]),
+    st.booleans(),
+    st.sampled_from(["", "released"]),
 )
 COUNTS = st.integers(0, 255)
 
@@ -275,6 +280,8 @@ def plainly(
             continue
         if not choice.analytics and not choice.allowed and basis == "analytics":
             continue
+        if choice.released and not choice.allowed and basis in ("analytics", "policy"):
+            continue
         if not applies(rule, call, lists) or not enough(rule, call, counts, score):
             continue
         name, action, points = rule["id"], rule["action"], rule.get("points", 0)
@@ -297,7 +304,7 @@ def plainly(
         else:
             return action, name, noted, score, also + fills
     decided = ""
-    if choice.analytics and not choice.allowed and score > 0:
+    if choice.analytics and not choice.allowed and not choice.released and score > 0:
         for word in ("flag", "challenge", "block"):
             at = getattr(thresholds, f"{word}_at")
             if at is not None and score >= at:

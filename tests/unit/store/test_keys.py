@@ -33,7 +33,7 @@ def test_a_bad_list_name_is_refused(name: str) -> None:
 def test_tracked_prefixes_do_not_overlap() -> None:
     # CLIENT TRACKING refuses prefixes that do
     keys = Keys()
-    tracked = [keys.rules, keys.trunks, keys.callees, keys.list_prefix]
+    tracked = [keys.rules, keys.trunks, keys.callees, keys.providers, keys.list_prefix]
     for one in tracked:
         assert not any(other != one and other.startswith(one) for other in tracked)
     assert not any(keys.staging("x").startswith(prefix) for prefix in tracked)

@@ -24,7 +24,7 @@ up: $(READY) lab
 	@PYTHONPATH=docker $(BIN)/python -m demo up
 
 test: $(READY) lab
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: lint types contracts unit
 

@@ -14,7 +14,7 @@ def new_call_id(now: float) -> str:
     48 bits of milliseconds and 40 random ones: two of the same millisecond meet once in 10^12.
     Letters and digits only, so that it may stand in a SIP Reason text (ATIS-1000099).
     """
-    return "%012x%010x" % (int(now * 1000), random.getrandbits(40))
+    return f"{int(now * 1000):012x}{random.getrandbits(40):010x}"
 
 
 def time_of(call_id: str) -> float:

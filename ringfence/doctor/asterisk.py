@@ -157,4 +157,9 @@ def _deadline(text: str, settings: Settings) -> list[Finding]:
     if settings.ari.url and seconds != settings.ari.deadline:
         return [warn("globals", f"RINGFENCE_DEADLINE is {seconds} s, ari.deadline "
                      f"{settings.ari.deadline} s", "make both the same")]  # fmt: skip
+    if settings.attestation.roots and settings.attestation.wait > seconds / 2:
+        return [warn("globals", f"RINGFENCE_DEADLINE is {seconds} s, and of it a call may wait "
+                     f"attestation.wait, {settings.attestation.wait:g} s, for a certificate: with "
+                     "one that never comes any caller goes on unscreened",
+                     "make attestation.wait no more than half of the deadline")]  # fmt: skip
     return []

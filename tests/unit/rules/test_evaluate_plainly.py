@@ -110,7 +110,9 @@ def any_rule(chance: Random, rule_id: str) -> dict[str, Any]:
         "id": rule_id,
         "action": action,
         **more.get(action, {}),
-        "basis": chance.choice(["policy", "policy", "analytics", "rmd", "dno-invalid", "subscriber"]),
+        "basis": chance.choice(
+            ["policy", "policy", "analytics", "rmd", "dno-invalid", "subscriber"]
+        ),
         "also": [{"list": "caught", "for": "1h"}] * chance.choice([0, 1]),
         "priority": chance.choice([1, 1, 2]),
         "when": when,

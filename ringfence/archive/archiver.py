@@ -96,7 +96,7 @@ class Archiver:
 
     async def run(self) -> None:
         """Archive whenever the lease is ours, for ever."""
-        backoff = BACKOFF_FIRST
+        backoff, self._begun = BACKOFF_FIRST, False
         # One thread, as SQLite's files are used by one at a time.
         thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
         try:

@@ -139,9 +139,9 @@ def remove_day(path: Path) -> None:
 
 
 def beside(path: Path) -> Iterator[Path]:
-    """A day's file, its log and that log's index: SQLite knows the latter two by name."""
+    """A day's file, and what SQLite may have put beside it, which it knows by name."""
     yield path
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", "-journal"):
         yield path.with_name(path.name + suffix)
 
 
@@ -161,13 +161,11 @@ def seal(file: sqlite3.Connection) -> None:
 
 
 def _check(path: Path, file: sqlite3.Connection) -> None:
-    found = file.execute(
-        "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
-    ).fetchone()
-    if found[0] != APPLICATION:
+    if file.execute("PRAGMA application_id").fetchone() != (APPLICATION,):
         raise DayDamaged(path, "not one of Ringfence's files")
-    if found[1] != VERSION:
-        raise DayRefused(f"{path.name} is a later Ringfence's (version {found[1]} of its tables)")
+    (version,) = file.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        raise DayRefused(f"{path.name} is a later Ringfence's (version {version} of its tables)")
 
 
 def _sync_folder(folder: Path) -> None:

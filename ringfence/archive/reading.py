@@ -94,9 +94,10 @@ class ArchiveReader:
         with self._open(day) as file:
             if file is None:
                 return
-            (dictionary,) = file.execute("SELECT dictionary FROM about").fetchone()
-            unpacker = Unpacker(dictionary)
+            unpacker: Unpacker | None = None
             for (packed,) in self._found(file, day, wanted):
+                # most days of a long search have nothing to unpack
+                unpacker = unpacker or Unpacker(_dictionary(file))
                 try:
                     record = decode_record(unpacker.unpack(packed))
                 except ValueError:
@@ -152,6 +153,11 @@ _ALSO = (
     "AND EXISTS (SELECT 1 FROM terms AS o WHERE o.field = ? AND o.value {} "
     "AND o.at = t.at AND o.call = t.call)"
 )
+
+
+def _dictionary(file: sqlite3.Connection) -> bytes:
+    dictionary: bytes = file.execute("SELECT dictionary FROM about").fetchone()[0]
+    return dictionary
 
 
 def _rarest_first(

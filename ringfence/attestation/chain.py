@@ -6,6 +6,7 @@ the certificates are for is not looked at here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -26,6 +27,10 @@ MAX_CERTIFICATE = 65_536
 MAX_CHAIN = 6
 """Certificates in it: SHAKEN has a leaf and one intermediate, and some servers add the root."""
 MAX_INTERMEDIATES = 3
+MAX_NAMESAKES = 2
+"""Certificates of one subject: an authority's own, and one by another authority that vouches for
+it. Of five that could all have issued each other the ways are many, and each step of each costs a
+signature check: of the slowest kind of key, 225 ms for one file."""
 
 
 def load_chain(data: bytes) -> tuple[x509.Certificate, ...] | Failure:
@@ -47,6 +52,8 @@ def build_chain(
 ) -> tuple[x509.Certificate, ...] | Failure:
     """Leaf first, root last."""
     leaf, *others = certificates
+    if max(Counter(one.subject for one in others).values(), default=0) > MAX_NAMESAKES:
+        return _bad(f"more than {MAX_NAMESAKES} certificates of one subject")
     at = datetime.fromtimestamp(now, UTC)
     if at > leaf.not_valid_after_utc:
         return Failure(Reason.EXPIRED, f"on {leaf.not_valid_after_utc:%Y-%m-%d}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from ringfence.attestation.identity import Compact
@@ -41,7 +42,9 @@ def date_of(header: str) -> float | None:
     if len(header) > MAX_DATE:
         return None
     try:
-        return parsedate_to_datetime(header).timestamp()
+        found = parsedate_to_datetime(header)
+        # Always GMT (RFC 3261 section 20.17), and never this machine's zone.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

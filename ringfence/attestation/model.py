@@ -27,7 +27,8 @@ class Verification(StrEnum):
 class Attestation(msgspec.Struct, frozen=True):
     """Level and verification of a call; `origin` says who said so, `detail` why.
 
-    `signer` is the service provider code (SPC) in the certificate of a verified token. Where our
+    `signer` is the service provider code (SPC) in the certificate of a verified token, `diverters`
+    are those of who sent a call on to another number (RFC 8946), the last one first. Where our
     own verifier has looked, `reason` is a word of `failure.Reason` for what did not pass, `code`
     the SIP response code that RFC 8224 has for it (428: for rules that demand a signature), and
     `x5u` where the token says that its certificate is.
@@ -40,6 +41,7 @@ class Attestation(msgspec.Struct, frozen=True):
     detail: str = ""
     origid: str = ""
     signer: str = ""
+    diverters: tuple[str, ...] = ()
     code: int = 0
     reason: str = ""
     x5u: str = ""

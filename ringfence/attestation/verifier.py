@@ -207,6 +207,7 @@ def _passed(passport: Passport, signer: Signer, way: Sequence[Diversion]) -> Att
         detail=printable(detail) if shaken else "no SHAKEN token: the signature has no level",
         origid=printable(passport.origid, 64),
         signer=signer.spc,
+        diverters=tuple(one.signer.spc for one in way),
         x5u=passport.x5u,
     )
 

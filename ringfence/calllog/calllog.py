@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.calllog.folders import own_folder
+from ringfence.calllog.line import log_line
 from ringfence.calllog.losses import LossLog
-from ringfence.calllog.record import encode_record, log_line, make_record
+from ringfence.calllog.record import encode_record, make_record
 from ringfence.calllog.shipper import Shipper
 from ringfence.calllog.spool import SPOOL_LIMIT, Spool
 from ringfence.calllog.stream import STREAM_LIMIT, Appender

@@ -1,6 +1,6 @@
 """The record of one call: every field that a traceback or a blocked-calls list must have.
 
-Owns the record's JSON and the one log line of a call; knows nothing of where records are kept.
+Owns the record's JSON; knows nothing of where records are kept.
 What is asked for, by whom: 47 CFR 64.1200(n)(1) (traceback), (k)(8) and (k)(10) (redress).
 """
 
@@ -70,6 +70,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attestation_detail: str = ""
     origid: str = ""
     signer: str = ""
+    diverters: tuple[str, ...] = ()
     x5u: str = ""
     attestation_reason: str = ""
     attestation_code: int = 0
@@ -176,6 +177,7 @@ def _of_call(call: Call) -> dict[str, Any]:
             "attestation_detail": attestation.detail,
             "origid": attestation.origid,
             "signer": attestation.signer,
+            "diverters": attestation.diverters,
             "x5u": attestation.x5u,
             "attestation_reason": attestation.reason,
             "attestation_code": attestation.code,
@@ -239,51 +241,3 @@ def decode_record(data: bytes) -> CallRecord:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())[:300]) from None
-
-
-def log_line(record: CallRecord, *, mask: bool = False) -> dict[str, object]:
-    """The fields of a call's one INFO line; with `mask`, no caller can be told from it."""
-    caller = record.caller_e164 or ("anonymous" if record.anonymous else record.caller)
-    called = record.called_e164 or record.called
-    fields: dict[str, object] = {
-        "id": record.id,
-        "action": record.action,
-        "reason": record.reason,
-        "attestation": record.attestation,
-        "ms": record.ms,
-    }
-    # One after the other: a walk over all of them takes twice as long, for every call.
-    if record.rule:
-        fields["rule"] = record.rule
-    if record.sip:
-        fields["sip"] = record.sip
-    if record.score:
-        fields["score"] = record.score
-    if record.callee:
-        fields["callee"] = record.callee
-    if record.trunk:
-        fields["trunk"] = record.trunk
-    if caller:
-        fields["caller"] = mask_number(caller) if mask else caller[:64]
-    if called:
-        fields["called"] = called[:64]
-    if record.noted:
-        fields["noted"] = ",".join(note.rule for note in record.noted)
-    if record.outcome:
-        fields["outcome"] = record.outcome
-    if record.door:
-        fields["door"] = record.door
-    if record.uniqueid:
-        fields["uniqueid"] = record.uniqueid
-    if record.sip_call_id:
-        fields["sip_call_id"] = record.sip_call_id
-    return fields
-
-
-def mask_number(text: str) -> str:
-    """``+1202555****``: enough to see a campaign, too little to see who called."""
-    if text == "anonymous" or not text:
-        return text
-    if len(text) >= 7 and text.removeprefix("+").isdigit():
-        return text[:-4] + "****"
-    return "****"

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from ringfence.attestation.chain import MAX_CERTIFICATE
 from ringfence.attestation.revocation import MAX_CRL
 from ringfence.certificates.addresses import AddressGuard
 from ringfence.certificates.anchors import AnchorFiles
 from ringfence.certificates.disk import DiskCache
-from ringfence.certificates.fetch import Fetcher, tls_context
-from ringfence.certificates.lane import Lane
+from ringfence.certificates.fetch import Fetcher, has_authorities, tls_context
+from ringfence.certificates.lane import PACE, Lane
 from ringfence.certificates.lookup import Lookup, Resolver, system_lookup
 from ringfence.certificates.memory import Memory
 from ringfence.certificates.revocation import RevocationLists
@@ -23,6 +25,8 @@ from ringfence.certificates.store import CertificateStore
 from ringfence.certificates.threads import Threads
 from ringfence.certificates.upkeep import Upkeep
 from ringfence.settings import AttestationSection, SettingsRefused
+
+log = structlog.get_logger(__name__)
 
 FOLDER = "certificates"
 MAX_LISTS_KEPT = 64
@@ -52,13 +56,19 @@ def open_certificates(
     except OSError as error:
         why = "no PEM certificates" if isinstance(error, ssl.SSLError) else error.strerror
         raise SettingsRefused(f"attestation.tls_ca: {settings.tls_ca}: {why}") from None
+    if settings.roots and not has_authorities(tls):
+        log.error(
+            "nobody vouches for certificate servers: no signature can be verified",
+            mend="install this machine's ca-certificates, or set attestation.tls_ca",
+        )
     disk = DiskCache(state / FOLDER / "signers", MAX_CERTIFICATE)
     lists_disk = DiskCache(state / FOLDER / "lists", MAX_CRL, most_new=MAX_LISTS_KEPT)
 
-    def source(disk: DiskCache, limit: int) -> Source:
+    def source(disk: DiskCache, limit: int, *, pace: float = 0.0) -> Source:
         # Each has its own turns and its own look-ups, so that none can use up another's.
         fetcher = Fetcher(tls, guard, Resolver(lookup), seconds)
-        return Source(fetcher, disk, Lane(), threads, clock, limit=limit, patience=seconds)
+        lane = Lane(pace=pace)
+        return Source(fetcher, disk, lane, threads, clock, limit=limit, patience=seconds)
 
     anchors = AnchorFiles(
         Path(settings.roots) if settings.roots else None,
@@ -71,7 +81,7 @@ def open_certificates(
     )
     store = CertificateStore(
         memory,
-        source(disk, MAX_CERTIFICATE),
+        source(disk, MAX_CERTIFICATE, pace=PACE),
         source(disk, MAX_CERTIFICATE),
         anchors,
         lists,

@@ -44,6 +44,12 @@ class DiskCache:
         self._limit = limit
         self._most = {folder / "proven": most_proven, folder / "new": most_new}
         self._proven, self._new = self._most
+        self._saved = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so much was saved since it was pruned that it may be far above its bounds."""
+        return self._saved > self._most[self._new] // 4
 
     def lock(self, address: str) -> Path:
         """The file by which workers take turns at that address."""
@@ -69,6 +75,7 @@ class DiskCache:
                 # Not forced onto the disk: what a crash tears is seen by its digest.
                 file.write(MAGIC + packed + _digest(packed))
             Path(beside).replace(folder / name)
+            self._saved += 1
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(beside).unlink()
@@ -90,6 +97,7 @@ class DiskCache:
 
     def prune(self, now: float, oldest: float) -> None:
         """Remove what was kept before `oldest`, all beyond the bound, and what was left behind."""
+        self._saved = 0
         for folder, most in self._most.items():
             for place, (at, path) in enumerate(self._files(folder)):
                 if place >= most or at < oldest:

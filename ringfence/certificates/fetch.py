@@ -81,6 +81,8 @@ class Fetcher:
         except (ValueError, OSError) as error:
             # BadAnswer and BadLocation are such, and what idna makes of an odd name
             kind = FetchFailed if reached or not _is_ours(error) else Unreachable
+            if isinstance(error, ssl.SSLCertVerificationError) and not has_authorities(self._tls):
+                kind = Unreachable  # to whom this machine believes nobody, nobody is a liar
             raise kind(printable(_words(error), 160)) from None
 
     async def _ask(self, location: Location, connected: socket.socket, limit: int) -> Answer:
@@ -133,6 +135,15 @@ def tls_context(authorities: Path | None) -> ssl.SSLContext:
     if authorities is not None:
         context.load_verify_locations(authorities)
     return context
+
+
+def has_authorities(context: ssl.SSLContext) -> bool:
+    """Whether anybody can vouch for a server: an image without ca-certificates has nobody."""
+    if context.cert_store_stats()["x509_ca"]:
+        return True
+    # those of a folder are read when they are needed, by names such as 4042bcee.0
+    folder = ssl.get_default_verify_paths().capath
+    return folder is not None and any(Path(folder).glob("*.[0-9]"))
 
 
 async def _connected(address: str, port: int) -> socket.socket:

@@ -27,16 +27,21 @@ class Location(NamedTuple):
 
     @property
     def site(self) -> str:
-        """Who has to share its turns. Whoever owns a domain makes names in it at will, so of a
-        name only the last two labels count; a public suffix that two owners share costs them no
-        more than waiting for each other."""
-        try:
-            return str(ipaddress.ip_address(self.host))
-        except ValueError:
-            return ".".join(self.host.lower().rsplit(".", 2)[-2:])
+        """Who has to share its turns."""
+        return site_of(self.host)
 
     def __str__(self) -> str:
         return f"https://{self.authority}{self.path}"
+
+
+def site_of(host: str) -> str:
+    """Who is behind a host, as far as it can be told. Whoever owns a domain makes names in it at
+    will, so of a name only the last two labels count; a public suffix that two owners share costs
+    them no more than waiting for each other."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ".".join(host.lower().rsplit(".", 2)[-2:])
 
 
 def parse_location(text: str) -> Location:

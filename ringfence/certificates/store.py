@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 Found = Signer | Failure | Pending
 
-NO_ROOTS = Failure(Reason.NO_TRUST_ROOTS, "set attestation.roots")
+NO_ROOTS = "set attestation.roots"
 MAX_FLIGHTS = 1_024
 DOUBT_SECONDS = 600.0
 """How often a signature that does not hold may cause a fetch of what is known already."""
@@ -139,7 +139,7 @@ class CertificateStore:
 
     def _missed(self, x5u: str, now: float) -> Failure | None:
         if self._anchors.current.roots.store is None:
-            return NO_ROOTS
+            return Failure(Reason.NO_TRUST_ROOTS, self._anchors.problem(now) or NO_ROOTS)
         if (missed := self._memory.missed(x5u, now)) is not None:
             return missed
         fault = fault_of(x5u)

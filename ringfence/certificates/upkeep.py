@@ -81,9 +81,10 @@ class Upkeep:
         for x5u, held in self._memory.all():
             if now >= held.due and now - held.used < USED_SECONDS:
                 self._store.fetch(x5u, held)
-        if now - self._tidied >= TIDY_SECONDS:
-            self._tidied = now
-            for disk in self._disks:
+        is_time = now - self._tidied >= TIDY_SECONDS
+        self._tidied = now if is_time else self._tidied
+        for disk in self._disks:
+            if is_time or disk.is_crowded:
                 await self._threads.run(partial(disk.prune, now, now - FORGET_SECONDS))
 
     async def _trust_anew(self) -> None:

@@ -88,7 +88,7 @@ def _files(folder: Path) -> _Files:
     )  # fmt: skip
     damaged = sorted(path.name for path in folder.glob("*.damaged-*"))
     # beside them may lie what SQLite had put beside the file
-    return _Files(days, size, [name for name in damaged if not name.endswith(("-wal", "-shm"))])
+    return _Files(days, size, [name for name in damaged if name[-1].isdigit()])
 
 
 def _days(days: list[date]) -> str:

@@ -20,6 +20,7 @@ from ringfence.cli.feed_work import (
     refresher_of,
     show,
 )
+from ringfence.cli.history import history_command
 from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
@@ -48,6 +49,7 @@ command.add_command(schedule)
 command.add_command(unschedule)
 command.add_command(status)
 command.add_command(rules)
+command.add_command(history_command("feed", "npa"))
 
 
 @command.command("import")

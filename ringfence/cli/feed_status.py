@@ -70,7 +70,7 @@ def status(invocation: Invocation, name: str) -> int:
         for each in found:
             _tell(each)
     well = ("ok", "waiting")
-    return int(any(_word(each, now) not in well or each.state.alarms for each in found))
+    return int(any(word_of(each, now) not in well or each.state.alarms for each in found))
 
 
 def _shown(feeds: dict[str, bytes], states: dict[str, bytes]) -> list[Shown]:
@@ -91,7 +91,8 @@ def _with_alarms(shown: Shown, alarms: tuple[str, ...]) -> Shown:
     return shown._replace(state=msgspec.structs.replace(shown.state, alarms=alarms))
 
 
-def _word(shown: Shown, now: float) -> str:
+def word_of(shown: Shown, now: float) -> str:
+    """How a feed is, in one word."""
     state, feed = shown.state, shown.feed
     if shown.refused:
         return "REFUSED"
@@ -109,7 +110,7 @@ def _row(shown: Shown, now: float) -> tuple[str, ...]:
     return (
         shown.name,
         state.kind or (feed.kind if feed else ""),
-        _word(shown, now),
+        word_of(shown, now),
         _age(now - state.current_at) if state.current_at else "",
         state.dated,
         str(state.rows) if state.rows else "",
@@ -150,7 +151,7 @@ def _document(shown: Shown, now: float) -> dict[str, Any]:
     return {
         "feed": shown.name,
         "kind": state.kind or (feed.kind if feed else None),
-        "state": _word(shown, now),
+        "state": word_of(shown, now),
         "current_at": _iso(state.current_at),
         "age": int(now - state.current_at) if state.current_at else None,
         "from": state.place or None,

@@ -36,7 +36,8 @@ def history_command(kind: str, example: str) -> Command:
         with_name = not name
         rows = (views.row(shown, with_name=with_name) for shown in found)
         print_table(views.columns(kind, with_name=with_name), rows)
-        if name and found[0].change is None:
+        # a feed's set-up is written anew, not undone
+        if name and found[0].change is None and kind != "feed":
             click.echo(f"to undo what was changed by hand: {views.undo_hint(found[0])}", err=True)
 
     command.help = (

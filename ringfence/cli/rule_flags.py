@@ -43,6 +43,7 @@ _CONDITIONS = {
     "reason": "Why no signature counts, where Ringfence verifies itself: no-identity, stale, "
     "bad-signature, untrusted, revoked, orig-mismatch, ...",
     "signer": "Service provider code of who signed; of tokens that Ringfence verified itself.",
+    "diverter": "The same of one who sent the call on to another number, and signed that.",
     "origid": "Origination id of the attestation.",
     "schedule": "'mon-fri 08:00-17:30 America/New_York', '22:00-06:00 UTC', 'sat,sun UTC'.",
 }

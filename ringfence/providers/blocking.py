@@ -54,6 +54,9 @@ def rules_of(
     if signs and (told or not _asks_commission(ground)):
         when = When(signer=provider.signers, verification=("passed",))
         block("signers", when, ground)
+        # Else it could sign its calls on: an A that somebody gave a call for another number.
+        when = When(diverter=provider.signers, verification=("passed",))
+        block("diverters", when, ground)
     return found
 
 

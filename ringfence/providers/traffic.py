@@ -50,7 +50,8 @@ class Whose:
     def is_signed(self, record: CallRecord) -> bool:
         """It carries the provider's signature, and that held."""
         passed = record.verification == Verification.PASSED
-        return passed and signer_of(record).upper() in self._signers
+        codes = {each.upper() for each in (signer_of(record), *record.diverters)}
+        return passed and not codes.isdisjoint(self._signers)
 
     def is_theirs(self, record: CallRecord) -> bool:
         """Either of both."""
@@ -139,6 +140,7 @@ def call_of_record(record: CallRecord) -> Call:
             verification=Verification(record.verification),
             origid=record.origid,
             signer=signer_of(record),
+            diverters=record.diverters,
         ),
     )
 

@@ -19,6 +19,7 @@ from ringfence.rules.conditions.origin import (
 from ringfence.rules.conditions.schedule import schedule_value
 from ringfence.rules.conditions.text import (
     caller_name_value,
+    diverter_value,
     origid_value,
     provider_value,
     signer_value,
@@ -47,6 +48,7 @@ _FIELDS: dict[str, Callable[[str, str], Compiled]] = {
     "verification": verification_value,
     "reason": reason_value,
     "signer": signer_value,
+    "diverter": diverter_value,
     "origid": origid_value,
     "schedule": schedule_value,
 }

@@ -83,6 +83,7 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     verification: Values = ()
     reason: Values = ()
     signer: Values = ()
+    diverter: Values = ()
     origid: Values = ()
     schedule: Schedules = ()
     rate: Rate | None = None

@@ -68,7 +68,7 @@ class Keys:
         return f"Keys({self.prefix!r})"
 
     def of_kind(self, kind: str) -> str:
-        """The hash of all of one kind: rule, trunk, callee, provider, notice or dispute."""
+        """The hash of all of one kind: rule, trunk, callee, provider, notice, dispute or feed."""
         hashes = {
             "rule": self.rules,
             "trunk": self.trunks,
@@ -76,6 +76,7 @@ class Keys:
             "provider": self.providers,
             "notice": self.notices,
             "dispute": self.disputes,
+            "feed": self.feeds,
         }
         return hashes[kind]
 

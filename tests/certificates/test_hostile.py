@@ -9,9 +9,11 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from lab.shaken.authority import Authority
 from ringfence.attestation.certificate import Signer
@@ -259,6 +261,21 @@ async def test_a_server_that_nobody_vouches_for_is_not_believed(
     assert web.asked["/a.pem"] == 0
 
 
+async def test_on_a_machine_that_knows_no_authorities_no_call_is_held_to_be_forged(
+    web: Web, authority: Authority, open_store: Open, settings: AttestationSection,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    x5u = web.put("/a.pem", authority.signer("818H").pem)
+    with structlog.testing.capture_logs() as logged:
+        store = open_store(msgspec.structs.replace(settings, tls_ca="")).store
+    assert [each["log_level"] for each in logged if "vouches" in each["event"]] == ["error"]
+    found = await store.wait(x5u, 5.0)
+    assert isinstance(found, Failure)
+    assert found.reason is Reason.CERTIFICATE_PENDING
+
+
 async def test_a_server_of_another_name_is_not_believed(web: Web, open_store: Open) -> None:
     store = open_store(lookup=lambda host, port: [web.address]).store
     found = await store.wait(web.url("/a.pem", "stranger.example"), 5.0)
@@ -308,6 +325,29 @@ async def test_a_name_server_that_hangs_takes_no_more_than_the_time_of_a_fetch(
         assert set(found) == {late, PENDING}
         # An address needs no name server, and the turns are free again.
         x5u = web.put("/a.pem", authority.signer("818H").pem)
+        assert isinstance(await store.wait(x5u, 5.0), Signer)
+    finally:
+        free.set()
+
+
+async def test_one_owner_of_name_servers_that_hang_takes_no_others_look_up(
+    web: Web, open_store: Open, settings: AttestationSection, authority: Authority
+) -> None:
+    """The look-ups outlast their fetches, so that turns alone would not bound them."""
+    free = threading.Event()
+
+    def lookup(host: str, port: int) -> Sequence[str]:
+        if host.endswith("slow.example"):
+            free.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return [web.address]
+
+    store = open_store(msgspec.structs.replace(settings, fetch_timeout=0.1), lookup=lookup).store
+    try:
+        for n in range(60):
+            await store.wait(f"https://a{n}.slow.example/a.pem", 5.0)
+        x5u = web.put("/a.pem", authority.signer("818H").pem)
+        x5u = x5u.replace(web.address, "certificates.example")
         assert isinstance(await store.wait(x5u, 5.0), Signer)
     finally:
         free.set()

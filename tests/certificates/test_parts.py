@@ -176,6 +176,21 @@ def test_a_renewed_file_stays_where_what_is_proven_lies(tmp_path: Path) -> None:
     assert disk.load("https://a") == Kept("https://a", 2.0, b"new")
 
 
+def test_a_folder_that_strangers_fill_is_pruned_before_it_is_far_above_its_bound(
+    tmp_path: Path,
+) -> None:
+    disk, now = DiskCache(tmp_path, 1_000, most_new=8), Clock().now
+    for n in range(2):
+        disk.save(Kept(f"https://a.example/{n}", now, b"body"))
+    assert not disk.is_crowded
+    for n in range(20):
+        disk.save(Kept(f"https://b.example/{n}", now, b"body"))
+    assert disk.is_crowded
+    disk.prune(now, now - 60)
+    assert not disk.is_crowded
+    assert len(list(tmp_path.rglob("*.kept"))) == 8
+
+
 def test_what_a_killed_worker_left_behind_is_tidied_up(tmp_path: Path) -> None:
     disk = DiskCache(tmp_path, 100)
     disk.save(Kept("https://a", 1.0, b"body"))
@@ -302,6 +317,15 @@ async def test_who_gives_up_waiting_leaves_the_queue() -> None:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
     await _pass_through(lane, "a")
+
+
+async def test_fetches_keep_a_pace_when_a_burst_is_over() -> None:
+    lane = Lane(pace=100.0, burst=5)
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(_pass_through(lane, f"{n}.example") for n in range(5)))
+    assert asyncio.get_running_loop().time() - began < 0.04
+    await asyncio.gather(*(_pass_through(lane, f"{n}.example") for n in range(10)))
+    assert 0.09 < asyncio.get_running_loop().time() - began < 1.0
 
 
 async def _pass_through(lane: Lane, site: str) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 import msgspec
 import pytest
 
-from ringfence.settings import AttestationSection, SettingsRefused
+from ringfence.settings import AriSection, AttestationSection, Settings, SettingsRefused
 
 
 def test_by_default_nobody_is_trusted_and_no_inner_address_is_allowed() -> None:
@@ -34,3 +34,10 @@ def test_what_is_no_network_is_refused_by_name(wrong: str) -> None:
 def test_a_call_cannot_be_told_to_wait_for_long() -> None:
     with pytest.raises(msgspec.ValidationError, match="wait"):
         msgspec.convert({"wait": 60.0}, AttestationSection)
+
+
+def test_a_wait_that_leaves_too_little_of_the_deadline_is_refused() -> None:
+    ari = AriSection(url="http://127.0.0.1:8088/ari", password="x", deadline=0.25)
+    Settings(ari=ari, attestation=AttestationSection(wait=0.125)).check()
+    with pytest.raises(SettingsRefused, match="at most half"):
+        Settings(ari=ari, attestation=AttestationSection(wait=0.24)).check()

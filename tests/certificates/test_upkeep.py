@@ -125,7 +125,7 @@ async def test_broken_roots_stop_no_start_and_no_signature_counts(
     store, upkeep = open_store()
     assert "roots.pem: No such file" in store.problem
     x5u = web.put("/a.pem", authority.signer("818H").pem)
-    assert reason_of(store.get(x5u, clock.now)) is Reason.NO_TRUST_ROOTS
+    assert store.get(x5u, clock.now) == Failure(Reason.NO_TRUST_ROOTS, store.problem)
     roots.write_bytes(authority.roots_pem)
     await upkeep.look()
     assert store.get(x5u, clock.now) is PENDING
@@ -392,6 +392,18 @@ async def test_what_nobody_used_for_a_month_goes_from_the_disk(
     clock.now += 31 * DAY.total_seconds()
     await upkeep.look()
     assert list(tmp_path.rglob("*.kept")) == []
+
+
+async def test_a_crowded_disk_is_tidied_before_the_hour_is_over(
+    open_store: Open, clock: Clock, tmp_path: Path
+) -> None:
+    _, upkeep = open_store()
+    await upkeep.look()
+    disk = upkeep._disks[0]
+    for n in range(1_400):
+        disk.save(Kept(f"https://a.example/{n}", clock.now, b"body"))
+    await upkeep.look()
+    assert len(list(tmp_path.rglob("*.kept"))) == 1_024
 
 
 async def test_the_files_of_a_signer_whose_signature_held_lie_apart(

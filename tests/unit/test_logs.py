@@ -53,3 +53,16 @@ def test_what_strangers_wrote_does_not_move_an_admins_cursor(stream: io.StringIO
     (line,) = stream.getvalue().splitlines()
     assert not set("\x1b\x07\x9b") & set(line)
     assert "title" in line
+
+
+@pytest.mark.parametrize("level", ["debug", "warning"])
+def test_a_line_has_what_its_logger_was_bound_to(stream: io.StringIO, level: str) -> None:
+    set_up_logs(LogSection(level=level, format="json"), stream=stream)
+    logger = structlog.get_logger("e").bind(part="mirror")
+    logger.info("%d lists in force", 2, rules=3)
+    logger.warning("Redis is away", part="call log")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["level"], line["event"], line["part"]) for line in lines] == [
+        ("info", "2 lists in force", "mirror"),
+        ("warning", "Redis is away", "call log"),
+    ][level == "warning" :]

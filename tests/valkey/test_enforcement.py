@@ -49,7 +49,10 @@ AT = datetime(2020, 4, 3, 15, 0, tzinfo=UTC)
 DUE = AT + timedelta(hours=48)
 HOUR = timedelta(hours=1)
 GATEWAY = Provider(trunks=("gateway-c",), addresses=("192.0.2.0/24",), signers=("818H",))
-RULES = {b"notice-letter-1-addresses", b"notice-letter-1-signers", b"notice-letter-1-trunks"}
+RULES = {
+    b"notice-letter-1-addresses", b"notice-letter-1-diverters", b"notice-letter-1-signers",
+    b"notice-letter-1-trunks",
+}  # fmt: skip
 
 
 class Clock:
@@ -154,7 +157,7 @@ async def test_ten_workers_at_the_deadline_do_each_thing_once(
     ]  # fmt: skip
     assert set(await redis.hkeys(keys.rules)) == RULES
     changes = [c async for c in History(redis, keys).changes("rule") if c.op == "enforce"]
-    assert len(changes) == 3
+    assert len(changes) == len(RULES)
     assert {change.who for change in changes} == {"ringfence"}
     assert all("notice letter-1: " in change.why for change in changes)
 
@@ -257,7 +260,7 @@ async def test_what_an_admin_decided_about_a_rule_stays_so_and_the_register_is_f
     assert trunks["enabled"] is False
     assert signers["when"]["signer"] == ["1A"]
     steps = (await stored(redis, keys)).steps
-    assert steps[-1].text.startswith("by rule notice-letter-1-signers, as the register")
+    assert steps[-1].text.startswith("by rules notice-letter-1-signers, notice-letter-1-diverters")
     before = await does(redis, keys)
     clock.at = DUE + timedelta(seconds=10)
     await enforcer.look()
@@ -274,7 +277,7 @@ async def test_a_block_in_force_delays_no_other_deadline(
     for seconds in range(4):
         clock.at = DUE + seconds * second
         await enforcer.look()
-        assert len(await redis.hkeys(keys.rules)) == (6 if seconds == 3 else 3)
+        assert len(await redis.hkeys(keys.rules)) == (8 if seconds == 3 else 4)
 
 
 @pytest.mark.usefixtures("gateway")
@@ -299,8 +302,8 @@ async def test_lifting_takes_what_the_notice_added_and_nothing_else(
     lifted = ringfence("notice", "lift", "letter-1")
     assert "notice-letter-1-signers had been changed by an admin" in lifted.stderr
     assert set(await redis.hkeys(keys.rules)) == {
-        b"notice-letter-1-mine", b"notice-letter-2-addresses", b"notice-letter-2-signers",
-        b"notice-letter-2-trunks",
+        b"notice-letter-1-mine", b"notice-letter-2-addresses", b"notice-letter-2-diverters",
+        b"notice-letter-2-signers", b"notice-letter-2-trunks",
     }  # fmt: skip
 
 

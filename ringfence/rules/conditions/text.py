@@ -65,12 +65,26 @@ def origid_value(field: str, text: str) -> Compiled:
 
 def signer_value(field: str, text: str) -> Compiled:
     """The service provider code (SPC) of the certificate that signed (RFC 8226, ATIS-1000080)."""
-    if not SIGNER.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is no SPC: up to 10 letters and digits, such as 818H")
-    wanted = text.upper()
+    wanted = _provider_code(text)
     return Compiled(
         lambda call, lists, now: text if call.attestation.signer.upper() == wanted else ""
     )
+
+
+def diverter_value(field: str, text: str) -> Compiled:
+    """The code of one who sent the call on to another number, and signed that (RFC 8946)."""
+    wanted = _provider_code(text)
+
+    def test(call: Call, lists: Lists, now: float) -> str:
+        return text if any(spc.upper() == wanted for spc in call.attestation.diverters) else ""
+
+    return Compiled(test)
+
+
+def _provider_code(text: str) -> str:
+    if not SIGNER.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is no SPC: up to 10 letters and digits, such as 818H")
+    return text.upper()
 
 
 def _written_or_found(text: str, of: _Text) -> Condition:

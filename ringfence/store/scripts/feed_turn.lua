@@ -4,11 +4,12 @@
 -- ARGV  7 a name that nobody else has  8 milliseconds for which it is taken, "0" to give it back
 -- Returns 1, or 0 where somebody else has it.
 
-local holder = redis.call('GET', KEYS[1])
+local holder = redis.call('HGET', KEYS[1], 'holder')
 if holder and holder ~= ARGV[7] then return 0 end
 if ARGV[8] == '0' then
-  redis.call('DEL', KEYS[1])
+  redis.call('UNLINK', KEYS[1])
 else
-  redis.call('SET', KEYS[1], ARGV[7], 'PX', ARGV[8])
+  redis.call('HSET', KEYS[1], 'holder', ARGV[7])
+  redis.call('PEXPIRE', KEYS[1], ARGV[8])
 end
 return 1

@@ -112,3 +112,11 @@ def test_a_diverters_certificate_that_is_being_fetched_proves_nothing_yet(maker:
     )
     broken = maker.div(SECOND, [CALLED])
     assert said(maker.verify(pending, broken)) == failed("broken-diversion", 438)
+
+
+def test_rules_know_who_sent_a_call_on(maker: Maker) -> None:
+    meant = "12025550177"
+    said = maker.verify(
+        maker.identity(dest=[meant]), maker.div(meant, [CALLED], spc="666G"), called=f"+{CALLED}"
+    )
+    assert (said.signer, said.diverters, said.level) == ("818H", ("666G",), "A")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from lab.shaken import Authority
 from ringfence.attestation import PENDING, Attestation, Failure, Reason, attest
 from ringfence.call import CallAttempt
 from ringfence.trunk import DEFAULT_TRUNK
@@ -61,3 +64,27 @@ def test_asterisk_stands_in_for_the_signature_of_one_token_that_is_else_good(
 ) -> None:
     maker.published[SLOW] = why  # type: ignore[assignment]
     assert said(together(maker, maker.identity(x5u=SLOW))) == passed("A")
+
+
+def test_no_two_tokens_together_prove_what_neither_does(maker: Maker) -> None:
+    """Each kind beside each, in both orders, and whatever Asterisk says of the first."""
+    x5u, y = maker.publish(maker.credential()), maker.publish(maker.credential("709J"))
+    maker.published[SLOW] = PENDING
+    forger = Authority().signer("818H")
+    good, taken = maker.identity(x5u=x5u), maker.identity(x5u=x5u, dest=[MEANT])
+    div = maker.div(MEANT, [CALLED], x5u=y)
+    tokens = [
+        *(good, taken, div),
+        maker.identity(x5u=x5u, orig=MEANT),
+        maker.identity(x5u=x5u, age=100),
+        maker.identity(x5u=x5u, credential=forger),
+        maker.identity(x5u=SLOW),
+        maker.identity(x5u=SLOW, dest=[MEANT]),
+        maker.div(MEANT, [CALLED], x5u=SLOW),
+        maker.div(MEANT, [CALLED], x5u=y, credential=forger),
+        maker.div(MEANT, [CALLED], x5u=y, age=100),
+        *("x.y.z;info=<>", ""),
+    ]
+    for pair in itertools.product(tokens, repeat=2):
+        proves = good in pair or set(pair) == {taken, div}
+        assert (together(maker, *pair).level == "A") == proves, pair

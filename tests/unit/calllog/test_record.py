@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from ringfence.attestation import Attestation, Level, Verification
 from ringfence.call import CallAttempt
+from ringfence.calllog.line import log_line, mask_number
 from ringfence.calllog.record import (
     MAX_RECORD,
     CallRecord,
     decode_record,
     encode_record,
-    log_line,
     make_record,
-    mask_number,
     utc_text,
 )
 from ringfence.verdict import Action, Also, Noted, Reason, Treatment, Verdict

@@ -71,7 +71,8 @@ def test_a_clock_set_back_repeats_no_reminder_and_undoes_no_block() -> None:
 def test_at_the_deadline_trunks_addresses_and_signers_are_blocked() -> None:
     found = move(told(letter()), DUE)
     assert sorted(found.rules) == [
-        "notice-letter-1-addresses", "notice-letter-1-signers", "notice-letter-1-trunks",
+        "notice-letter-1-addresses", "notice-letter-1-diverters", "notice-letter-1-signers",
+        "notice-letter-1-trunks",
     ]  # fmt: skip
     for rule in found.rules.values():
         compile_rule(rule)
@@ -91,7 +92,7 @@ def test_a_k4_block_is_an_alarm_until_the_commission_was_told() -> None:
     assert "ringfence notice text letter-1" in found.said[0].text
     assert quiet(found.notice, DUE + HOUR)
     later = move(told(found.notice, DUE + HOUR), DUE + HOUR)
-    assert len(later.rules) == 3
+    assert len(later.rules) == 4
 
 
 def test_a_final_order_blocks_direct_traffic_and_waits_for_nobody() -> None:
@@ -109,7 +110,7 @@ def test_a_final_order_does_not_cover_what_comes_through_others() -> None:
     assert [said.level for said in found.said] == ["warning", "error"]
     assert quiet(found.notice, DUE + HOUR)
     later = move(told(found.notice), DUE + HOUR)
-    assert list(later.rules) == ["notice-letter-1-signers"]
+    assert list(later.rules) == ["notice-letter-1-signers", "notice-letter-1-diverters"]
     assert later.rules["notice-letter-1-signers"].basis == "provider-notice"
 
 
@@ -133,7 +134,7 @@ def test_where_nothing_can_be_blocked_there_is_one_alarm_that_says_why(
 
 def test_what_the_register_learns_after_the_alarm_is_blocked_at_once() -> None:
     alarmed = move(told(letter()), DUE, NOBODY).notice
-    assert len(move(alarmed, DUE + HOUR).rules) == 3
+    assert len(move(alarmed, DUE + HOUR).rules) == 4
 
 
 def test_a_trunk_that_is_known_later_is_blocked_too_and_nothing_is_unblocked() -> None:
@@ -142,7 +143,7 @@ def test_a_trunk_that_is_known_later_is_blocked_too_and_nothing_is_unblocked() -
     assert list(found.rules) == ["notice-letter-1-trunks"]
     assert found.rules["notice-letter-1-trunks"].when.trunk == ("gateway-c", "gateway-d")
     assert found.notice.blocked is not None
-    assert len(found.notice.blocked.rules) == 3
+    assert len(found.notice.blocked.rules) == 4
     left = Known(GATEWAY, ("gateway-c", "gateway-d"), ("notice-letter-1-trunks",))
     assert quiet(blocked, DUE + HOUR, left)
     assert quiet(blocked, DUE + HOUR, NOBODY)

@@ -59,6 +59,8 @@ def test_a_dry_run_meets_what_the_rules_would_meet_and_no_emergency_call() -> No
     assert hit.by(record(LATER, source="192.0.2.7:5060")) == "notice-n-addresses"
     signed = {"signer": "818H", "verification": "passed", "attestation": "A"}
     assert hit.by(record(LATER, trunk="other", **signed)) == "notice-n-signers"
+    sent_on = {**signed, "signer": "709J", "diverters": ("818H",)}
+    assert hit.by(record(LATER, trunk="other", **sent_on)) == "notice-n-diverters"
     assert hit.by(record(LATER, trunk="other")) == ""
     assert hit.by(record(LATER, trunk="gateway-c", reason="emergency")) == ""
 

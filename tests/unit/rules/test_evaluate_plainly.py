@@ -73,6 +73,7 @@ FIELDS = {
     "verification": ["passed", "failed", "none"],
     "reason": ["stale", "bad-signature", "no-identity"],
     "signer": ["818H", "818h", "1"],
+    "diverter": ["818H", "709j", "2"],
     "origid": [ORIGIDS[1], ORIGIDS[1].upper(), "another"],
     "schedule": list(SCHEDULES),
 }
@@ -147,6 +148,7 @@ CALLS = st.fixed_dictionaries(
         "verification": st.sampled_from(["passed", "failed", "none"]),
         "reason": st.sampled_from(["", "stale", "revoked"]),
         "signer": st.sampled_from(["", "818H", "2"]),
+        "diverter": st.sampled_from(["", "818H", "709J"]),
         "origid": st.sampled_from(ORIGIDS),
     }
 )
@@ -189,7 +191,7 @@ def holds(field: str, value: str, call: dict[str, str], lists: dict[str, dict[st
         return bool(of_call) and ipaddress.ip_address(of_call) in ipaddress.ip_network(value)
     if field in ("trunk", "provider"):
         return fits(value, of_call)
-    if field in ("origid", "signer"):
+    if field in ("origid", "signer", "diverter"):
         return value.lower() == of_call.lower()
     if field not in ("caller", "called"):
         return value == of_call
@@ -342,6 +344,7 @@ def built(
             origid=call["origid"],
             signer=call["signer"],
             reason=call["reason"],
+            diverters=tuple(filter(None, ["1", call["diverter"]])),
         ),
     )
     return book, seen, mirrored

@@ -19,7 +19,6 @@ from typing import Protocol
 import structlog
 
 from ringfence import pauses, standstill
-from ringfence.archive import Archiver
 from ringfence.attesting import Attester
 from ringfence.calllog import CallLog
 from ringfence.calllog.aside import Aside
@@ -27,10 +26,7 @@ from ringfence.calllog.folders import SpoolFailed
 from ringfence.certificates import open_certificates
 from ringfence.challenge import Remember
 from ringfence.config import Settings, SettingsRefused
-from ringfence.feeds.scheduling import Command, Scheduler
-from ringfence.providers.enforcement import Enforcer
-from ringfence.providers.hang_up import calls_in_progress
-from ringfence.redress.reminders import Reminders
+from ringfence.keeping import for_ever, kept
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import Screened, Screener
 from ringfence.store.connection import connect_redis
@@ -47,7 +43,6 @@ log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 2.0
 FLUSH_SECONDS = 3.0
 SNAPSHOT_SECONDS = 5.0
-RETRY_SECONDS = 1.0
 VALKEY_RETRY_SECONDS = 5.0
 
 
@@ -70,8 +65,8 @@ MakeDoors = Callable[[Screener, Record, Remember], Sequence[Door]]
 
 
 class Service:
-    """`worker` is 0 for the only process, else 1, 2, … under a supervisor. `refresh` is the
-    command that refreshes a feed; without one none is."""
+    """`worker` is 0 for the only process, else 1, 2, … under a supervisor. `beside` is the command
+    for what is done beside the calls; an empty one: it is not done here."""
 
     def __init__(
         self,
@@ -79,7 +74,7 @@ class Service:
         make_doors: MakeDoors,
         *,
         worker: int = 0,
-        refresh: Command | None = None,
+        beside: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -109,9 +104,6 @@ class Service:
             )
         except SpoolFailed as error:
             raise StartFailed(str(error)) from None
-        self._archiver = Archiver(
-            self._calllog_redis, keys, state / "archive", keep_days=settings.calllog.keep
-        )
         self._counters = RedisCounters(self._calls_redis, keys)
         self._catcher = Catcher(self._calls_redis, keys)
         self._certificates = open_certificates(settings.attestation, state)
@@ -124,17 +116,9 @@ class Service:
             thresholds=settings.score.thresholds,
         )
         self._hits = HitCounter(self._calllog_redis, keys)
-        self._scheduler = None
-        if refresh is not None:
-            # what this process does not run itself is told where the store is
-            environ = os.environ | ({} if settings.redis.url else {"RINGFENCE_REDIS_URL": url})
-            self._scheduler = Scheduler(self._calllog_redis, keys, refresh, environ=environ)
-        self._reminders = Reminders(self._calllog_redis, keys)
-        self._enforcer = Enforcer(
-            self._calllog_redis,
-            keys,
-            hang_up=calls_in_progress(self._calllog_redis, keys, state / "archive", settings.ami),
-        )
+        self._beside = tuple(beside)
+        # what this process does not run itself is told where the store is
+        self._environ = os.environ | ({} if settings.redis.url else {"RINGFENCE_REDIS_URL": url})
         self._aside = Aside(self._keep)
         self._doors = make_doors(self._screener, self._aside.record, self._remember)
         self._opened: list[Door] = []
@@ -165,21 +149,15 @@ class Service:
         self._tasks += [
             asyncio.create_task(self._run_behind("mirror", self._mirror.run)),
             asyncio.create_task(self._run_behind("call log", self._calllog.run)),
-            asyncio.create_task(self._run_behind("archive", self._archiver.run)),
             asyncio.create_task(self._run_behind("hits", self._hits.run)),
             asyncio.create_task(self._run_behind("counters", self._counters.run)),
             asyncio.create_task(self._run_behind("automatic lists", self._catcher.run)),
-            asyncio.create_task(self._run_behind("notices", self._enforcer.run)),
-            asyncio.create_task(self._run_behind("disputes", self._reminders.run)),
             asyncio.create_task(self._run_behind("certificates", self._certificates.upkeep.run)),
-            *(
-                [asyncio.create_task(self._run_behind("feeds", self._scheduler.run))]
-                if self._scheduler
-                else []
-            ),
             asyncio.create_task(self._set_aside()),
             asyncio.create_task(standstill.watch()),
         ]
+        if self._beside:
+            self._tasks.append(asyncio.create_task(self._run_behind("beside", self._keep_beside)))
         for door in self._doors:
             await door.open()
             self._opened.append(door)
@@ -236,12 +214,10 @@ class Service:
         """Run a part behind the doors for ever; a fault of it never ends the service."""
         # Not before the embedded server had its chance: each start would log that Redis is away.
         await self._redis_begun.wait()
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.exception("failed and is started again", part=name)
-            await asyncio.sleep(RETRY_SECONDS)
+        await for_ever(name, work)
+
+    async def _keep_beside(self) -> None:
+        await kept(self._beside, self._environ)
 
     async def _set_aside(self) -> None:
         await self._mirror.loaded()

@@ -28,8 +28,11 @@ from ringfence.supervisor import Supervisor, end_with_parent
     help="Processes that share the calls.",
 )
 @click.option("--worker", type=(int, int), hidden=True)
+@click.option("--beside", type=int, hidden=True)
 @click.pass_obj
-def command(invocation: Invocation, workers: int, worker: tuple[int, int] | None) -> int:
+def command(
+    invocation: Invocation, workers: int, worker: tuple[int, int] | None, beside: int | None
+) -> int:
     """Screen calls: run the doors that are configured until SIGTERM or Ctrl-C.
 
     Without settings: FastAGI on 127.0.0.1:4573, and an embedded Valkey under the state directory.
@@ -40,6 +43,10 @@ def command(invocation: Invocation, workers: int, worker: tuple[int, int] | None
     """
     settings = invocation.settings
     try:
+        if beside:
+            end_with_parent(beside)
+            set_up_logs(settings.log)
+            return _run_beside(invocation)
         if worker:
             number, parent = worker
             end_with_parent(parent)
@@ -55,20 +62,29 @@ def command(invocation: Invocation, workers: int, worker: tuple[int, int] | None
 
 def _run_service(invocation: Invocation, worker: int) -> int:
     settings = invocation.settings
-
-    def refresh(feed: str) -> list[str]:
-        line = [sys.executable, "-m", "ringfence.cli", "feed", "refresh", "--json"]
-        if invocation.config:
-            line += ["--config", str(invocation.config)]
-        return [*line, "--as", "ringfence", "--parent", str(os.getpid()), "--", feed]
+    # once for all workers: the supervisor starts the first one again when it ends
+    beside = [*_again(invocation, "serve"), "--beside", str(os.getpid())] if worker <= 1 else []
 
     async def serve() -> None:
         # built inside the loop, as clients and events belong to one
         doors = doors_for(settings, worker)
-        await Service(settings, doors, worker=worker, refresh=refresh).run()
+        await Service(settings, doors, worker=worker, beside=beside).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve())
+    return 0
+
+
+def _run_beside(invocation: Invocation) -> int:
+    # what workers need not load
+    from ringfence.beside import run_beside
+
+    def refresh(feed: str) -> list[str]:
+        line = _again(invocation, "feed", "refresh", "--json")
+        return [*line, "--as", "ringfence", "--parent", str(os.getpid()), "--", feed]
+
+    with asyncio.Runner() as runner:
+        runner.run(run_beside(invocation.settings, refresh))
     return 0
 
 
@@ -78,16 +94,19 @@ def _run_supervisor(invocation: Invocation, workers: int) -> int:
         _must_be_free(at)
 
     def command_of(worker: int) -> list[str]:
-        line = [sys.executable, "-m", "ringfence.cli", "serve"]
-        if invocation.config:
-            line += ["--config", str(invocation.config)]
-        return [*line, "--worker", str(worker), str(os.getpid())]
+        return [*_again(invocation, "serve"), "--worker", str(worker), str(os.getpid())]
 
     async def supervise() -> int:
         return await Supervisor(settings, workers, command_of).run()
 
     with asyncio.Runner() as runner:
         return runner.run(supervise())
+
+
+def _again(invocation: Invocation, *words: str) -> list[str]:
+    """The command line of another process with the same settings."""
+    line = [sys.executable, "-m", "ringfence.cli", *words]
+    return [*line, "--config", str(invocation.config)] if invocation.config else line
 
 
 def _must_be_free(at: Address) -> None:

@@ -131,11 +131,14 @@ class Ringfence:
             raise StageError(f"redis-cli {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout.strip()
 
-    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a `ringfence` command."""
+    def cli(
+        self, *arguments: str, check: bool = True, seconds: float = 30.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a `ringfence` command, for so many seconds at most."""
         done = subprocess.run(
             [*self.command_prefix, sys.executable, "-m", "ringfence.cli", *arguments],
-            env=self.environment, cwd=HERE, capture_output=True, text=True, timeout=30, check=False,
+            env=self.environment, cwd=HERE, capture_output=True, text=True, timeout=seconds,
+            check=False,
         )  # fmt: skip
         if check and done.returncode != 0:
             raise StageError(f"ringfence {' '.join(arguments)}: {done.stderr or done.stdout}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import shlex
@@ -25,11 +26,12 @@ from benchmarks.soak.ledger import Ledger, Trouble
 from benchmarks.soak.report import Found, show
 from benchmarks.soak.traffic import HELD_BACK, Kind, Placed, Plan
 from benchmarks.soak.watch import LogFile, MemoryWatch, processes_of
-from demo.ringfence import StageError
+from demo.ringfence import Ringfence, StageError
 from demo.stage import Stage
 from lab import LabError
 
 RELAY_PORT = 8089
+EXPORT_SECONDS = 900.0
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
@@ -136,7 +138,7 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
             changer.stop()
             memory.stop()
         ringfence.stop()
-        records = ringfence.cli_json("calls", "--limit", "10000000")
+        records = _records(ringfence)
         complaints = dict(log.complaints())
         asterisk = lab.warnings()
         if chosen.keep_log:
@@ -146,6 +148,14 @@ async def run(chosen: argparse.Namespace, console: Console) -> Found:
         judge(calls, records, trouble, ledger), calls, len(held_back), len(records), trouble,
         havoc, changer, grown, complaints, asterisk, list(processes_of(folder)),
     )  # fmt: skip
+
+
+def _records(ringfence: Ringfence) -> list[dict[str, Any]]:
+    """All call records; hundreds of thousands, so they go by way of a file."""
+    file = changes.files_of(ringfence) / "calls.jsonl"
+    ringfence.cli("calls", "--export", str(file), seconds=EXPORT_SECONDS)
+    with file.open() as lines:
+        return [json.loads(line) for line in lines]
 
 
 async def _read(

@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     seed: int = 0
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """One call. Times are of the machine's monotonic clock, which all processes share."""
 
     kind: str

@@ -19,6 +19,9 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._workers: dict[int, int] = {}
+        self._seen = 0
+        self._reading = threading.Lock()
 
     def end(self) -> int:
         """Where it ends now."""
@@ -53,9 +56,16 @@ class LogFile:
 
     def workers(self) -> dict[int, int]:
         """Process id by worker, of those that got ready last."""
-        return {
-            line["worker"]: line["pid"] for line in self.since(0) if line.get("event") == "ready"
-        }
+        # Read on from the last look: the whole of it, again and again, would load the machine more
+        # than the calls do.
+        with self._reading, self._path.open("rb") as file:
+            file.seek(self._seen)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            self._seen += len(whole) + len(newline)
+            for line in whole.splitlines():
+                if b'"ready"' in line and (said := _decoded(line.decode())).get("event") == "ready":
+                    self._workers[said["worker"]] = said["pid"]
+            return dict(self._workers)
 
 
 def _decoded(line: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -57,6 +58,15 @@ def test_numbers_that_no_signature_has_do_not_hold(signature: bytes) -> None:
 )
 def test_base64url_has_one_form_and_no_other(text: str) -> None:
     assert decode_base64url(text) is None
+
+
+@given(st.text("AEIMQUYcgkosw048-_Bz", max_size=9))
+def test_no_two_texts_are_the_same_bytes(text: str) -> None:
+    raw = decode_base64url(text)
+    assert raw is None or encode_base64url(raw) == text
+    if len(text) % 4 != 1:
+        again = encode_base64url(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        assert (raw is None) == (again != text)
 
 
 @given(st.binary(max_size=99))

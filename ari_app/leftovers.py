@@ -19,7 +19,8 @@ from ringfence.answer import VERDICT_VARIABLE
 
 log = structlog.get_logger(__name__)
 
-FACTS_VARIABLE = "RINGFENCE_FACTS"
+FACTS_VARIABLES = ("RINGFENCE_FACTS", "RINGFENCE_TOKENS")
+"""Together what the dialplan handed to Stasis()."""
 PATIENCE = 1.0
 """Seconds for each request."""
 
@@ -51,7 +52,8 @@ async def left_waiting(rest: Rest, app: str, known: Container[str]) -> AsyncIter
         if await _variable(rest, identity, VERDICT_VARIABLE):
             yield Leftover(channel, "", judged=True)
         else:
-            yield Leftover(channel, await _variable(rest, identity, FACTS_VARIABLE), judged=False)
+            told = [await _variable(rest, identity, name) for name in FACTS_VARIABLES]
+            yield Leftover(channel, "".join(told), judged=False)
 
 
 async def _variable(rest: Rest, channel: str, name: str) -> str:

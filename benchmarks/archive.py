@@ -2,7 +2,7 @@
 
 Writes made-up calls into day files by the code that the service runs, and asks for some of them as
 the commands do. `python -m benchmarks.archive --rows 2000000 --days 1`; with `--folder` the files
-stay, and a later run with more days adds to them.
+stay, and a later run with more days adds to them. With `--dsn postgresql://…` the same on a server.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.bulk_day import bulk_day
 from ringfence.archive.archiver import BATCH
-from ringfence.archive.day import days_in, midnight
-from ringfence.archive.reading import ArchiveReader
-from ringfence.archive.writing import DayFiles, Entry
+from ringfence.archive.day import day_path, days_in, midnight
+from ringfence.archive.place import DayFolder, Place
+from ringfence.archive.writing import Entry
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.query import StreamId
 from ringfence.calllog.record import CallRecord, encode_record, utc_text
@@ -97,9 +99,9 @@ class Spent(NamedTuple):
     processor: float = 0.0
 
 
-def write_day(folder: Path, day: date, count: int, seed: int) -> tuple[Spent, list[CallRecord]]:
+def write_day(place: Place, day: date, count: int, seed: int) -> tuple[Spent, list[CallRecord]]:
     """How long it took, and some of the calls, to ask for."""
-    files, begins, spent = DayFiles(folder), midnight(day), Spent()
+    files, begins, spent = place.writer(), midnight(day), Spent()
     files.progress()
     calls, some = calls_of(day, count, seed), list[CallRecord]()
     done = 0
@@ -166,13 +168,20 @@ def _day(call: CallRecord, **fields: str) -> CallFilter:
     return CallFilter(since=begins, until=begins + 86_399.999, **fields)
 
 
-def ask(folder: Path, asked: Asked, calls: list[CallRecord], dice: random.Random) -> list[float]:
-    """Milliseconds of each time, a new reader each, as a command has."""
-    took = []
+def connect(place: Place) -> float:
+    """Milliseconds from nothing to a first, short answer: what a server costs a command before."""
+    began = time.perf_counter()
+    place.source().position()
+    return (time.perf_counter() - began) * 1000
+
+
+def ask(place: Place, asked: Asked, calls: list[CallRecord], dice: random.Random) -> list[float]:
+    """Milliseconds of each time, by one reader, as a command has."""
+    took, source = [], place.source()
     for _ in range(asked.times):
         wanted = asked.wanted(dice.choice(calls))
         began = time.perf_counter()
-        found = list(islice(ArchiveReader(folder).newest(wanted), asked.limit))
+        found = list(islice(source.newest(wanted), asked.limit))
         took.append((time.perf_counter() - began) * 1000)
         assert found or "never" in asked.name or "blocked" in asked.name or "rule" in asked.name
     return took
@@ -183,35 +192,68 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000_000, help="a day")
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="to keep the files, or to use those there")
+    parser.add_argument("--dsn", default="", help="a PostgreSQL server, and not files")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bulk", type=int, default=0, metavar="PROCESSES")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ringfence-archive-") as temporary:
-        run(options.folder or Path(temporary), options.rows, options.days, options.seed)
+        if options.dsn:
+            from ringfence.archive.postgresql.place import PostgresqlPlace
+
+            run(PostgresqlPlace(options.dsn), options.rows, options.days, options.seed)
+            return
+        folder = options.folder or Path(temporary)
+        if options.bulk:
+            write_in_bulk(folder, options.rows, options.days, options.seed, options.bulk)
+        run(DayFolder(folder), options.rows, options.days, options.seed)
 
 
-def run(folder: Path, rows: int, days: int, seed: int) -> None:
+def write_in_bulk(folder: Path, rows: int, days: int, seed: int, processes: int) -> None:
+    """All days that are missing but the newest, which is left to the service's own way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    there = set(days_in(folder))
+    missing = [
+        day for n in range(1, days) if (day := NEWEST - timedelta(days=n)) not in there
+    ]  # fmt: skip
+    with ProcessPoolExecutor(processes) as pool:
+        began = time.perf_counter()
+        work = [(folder, day, rows, seed) for day in missing]
+        for done, day in enumerate(pool.map(_bulk, work), 1):
+            took = time.perf_counter() - began
+            print(f"  {day} {done * rows:>12,} rows in bulk, {took:,.0f} s", flush=True)
+
+
+def _bulk(work: tuple[Path, date, int, int]) -> date:
+    folder, day, rows, seed = work
+    bulk_day(day_path(folder, day), calls_of(day, rows, seed))
+    return day
+
+
+def run(place: Place, rows: int, days: int, seed: int) -> None:
     """Write what is missing, then ask."""
-    there, calls, spent, written = set(days_in(folder)), list[CallRecord](), Spent(), 0
+    there, calls, spent, written = set(place.holding().days), list[CallRecord](), Spent(), 0
     for n in range(days):
         day = NEWEST - timedelta(days=n)
         if day in there:
             calls += islice(calls_of(day, rows, seed), 2_000)
         else:
-            took, some = write_day(folder, day, rows, seed)
+            took, some = write_day(place, day, rows, seed)
             spent = Spent(spent.wall + took.wall, spent.processor + took.processor)
             written, calls = written + rows, calls + some
     if written:
         print(f"written: {written:,} rows, {_rates(written, spent)}, "
               f"{2_000_000 * spent.wall / written:,.0f} s for 2 million")  # fmt: skip
-    size = sum(path.stat().st_size for path in folder.iterdir())
+    size = place.holding().size
     print(f"{rows * days:,} rows in {days} days, {size / 1e6:,.0f} MB, "
           f"{size / (rows * days):.0f} bytes a row; "
           f"process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    first = sorted(connect(place) for _ in range(50))[25]
+    print(f"from nothing to how far it is: {first:.1f} ms")
     print(f"{'look-up':<45}{'p50':>9}{'p99':>9}{'slowest':>9}  ms")
     dice = random.Random(seed)
     for asked in QUESTIONS:
-        each = sorted(ask(folder, asked, calls, dice))
+        each = sorted(ask(place, asked, calls, dice))
         p50, p99 = each[len(each) // 2], each[int(len(each) * 0.99)]
         print(f"{asked.name:<45}{p50:>9.2f}{p99:>9.2f}{each[-1]:>9.2f}")
 

@@ -33,6 +33,8 @@ _SPAM_END = (
 _SCREEN = "Gosub(ringfence,screen,1(${EXTEN}))"
 RATE_TRUNK = "bench-agi-rate"
 VERIFIED_TRUNKS = ("bench-agi-verified", "bench-ari-verified")
+HANDED_TRUNKS = ("bench-agi-handed", "bench-ari-handed")
+"""Their Identity headers go to Ringfence too, whose settings believe other sources only."""
 VERIFIED_ADDS = 0.3
 """Milliseconds that a verification may add to a call at the median."""
 
@@ -42,7 +44,8 @@ class Way(NamedTuple):
 
     `screens`: a listed caller is blocked on it. `blocked`: such callers are what is measured.
     `main`: its highest rate is looked for, and it is in the plots. `signed`: its calls carry an
-    Identity header, which is looked at on the trunks of `VERIFIED_TRUNKS`. `adds`: by how many
+    Identity header, which is handed to Ringfence on the trunks of `HANDED_TRUNKS`, and verified
+    on those of `VERIFIED_TRUNKS`. `adds`: by how many
     milliseconds it may be slower than its floor at the median.
     """
 
@@ -79,11 +82,13 @@ def _rival(name: str, title: str, step: str) -> Way:
 
 
 def _signed(door: str, title: str) -> Sequence[Way]:
-    """The same calls twice: the header is there, and it is looked at too."""
+    """The same calls three times: the header is there; Asterisk hands it over; it is verified."""
     name, trunk = f"{door}-signed", f"bench-{door}-signed"
     return (
         Way(name, f"Ringfence, {title}, signed, not looked at", trunk, (_SCREEN,), f"empty-{door}",
             door=door, screens=True, signed=True, main=False),
+        Way(f"{door}-handed", f"Ringfence, {title}, signed, handed over", f"bench-{door}-handed",
+            (_SCREEN,), name, door=door, screens=True, signed=True, main=False),
         Way(f"{door}-verified", f"Ringfence, {title}, signed, verified", f"bench-{door}-verified",
             (_SCREEN,), name, door=door, screens=True, signed=True, adds=VERIFIED_ADDS, main=False),
     )  # fmt: skip
@@ -130,7 +135,7 @@ def trunks(all_ways: Sequence[Way]) -> Sequence[Trunk]:
 
 def trunk_variables(all_ways: Sequence[Way]) -> Mapping[str, Mapping[str, str]]:
     """Which door a trunk's calls take, and whether their signatures are looked at."""
-    looked = {trunk: {"RINGFENCE_IDENTITY": "yes"} for trunk in VERIFIED_TRUNKS}
+    looked = {trunk: {"RINGFENCE_IDENTITY": "yes"} for trunk in (*HANDED_TRUNKS, *VERIFIED_TRUNKS)}
     return {
         way.trunk: {"RINGFENCE_DOOR": way.door, **looked.get(way.trunk, {})}
         for way in all_ways

@@ -24,10 +24,12 @@ _PARTS = (
     ("FastAGI: a rule with rate counts the call", "agi-rate", "agi"),
     ("FastAGI: an Identity header that nobody looks at", "agi-signed", "agi"),
     ("FastAGI: the header is handed over and verified", "agi-verified", "agi-signed"),
+    ("FastAGI: of that, the header handed over", "agi-handed", "agi-signed"),
     ("ARI: `Stasis()`, the event, `continue`; an empty application", "empty-ari", "none"),
     ("ARI: ringfence.conf and Ringfence together", "ari", "empty-ari"),
     ("ARI: an Identity header that nobody looks at", "ari-signed", "ari"),
     ("ARI: the header is handed over and verified", "ari-verified", "ari-signed"),
+    ("ARI: of that, the header handed over", "ari-handed", "ari-signed"),
 )  # fmt: skip
 CPU_HEAD = (
     "of one call",

@@ -18,7 +18,8 @@ WIDEST = 170
 BUSY_NOTE = "these figures show that it works, not how fast it is; measure again when idle."
 _STEPS_NOTE = (
     "Of it again: `python -m benchmarks --only none,empty-agi,agi-dialplan,agi,agi-rate,"
-    "agi-signed,agi-verified,empty-ari,ari,ari-signed,ari-verified --no-decision --no-living`. "
+    "agi-signed,agi-handed,agi-verified,empty-ari,ari,ari-signed,ari-handed,ari-verified "
+    "--no-decision --no-living`. "
     "Every dialplan step: `PYTHONPATH=docker python -m benchmarks.dialplan_steps`."
 )
 

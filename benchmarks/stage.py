@@ -30,9 +30,12 @@ from ringfence.rules.model import encode_rule
 from ringfence.store.connection import connect_redis
 from ringfence.store.embedded import running_valkey
 from ringfence.store.keys import Keys
+from ringfence.trunk import Trunk, encode_trunk
 
 BATCH = 5_000
 SETTLE_SECONDS = 20.0
+NOT_OURS = Trunk(attestation=("asterisk",))
+"""Settings of a trunk whose Identity headers come to Ringfence and are not verified."""
 CERTIFICATES_HOST = 39
 """Where the signer's certificate is served, an address below those of the ways' trunks."""
 
@@ -113,7 +116,8 @@ async def bench(rule_count: int, listed: int, only: Collection[str] = ()) -> Asy
     with (
         served() as signing,
         Stage(
-            environment=signing.environment,
+            # no ends of calls: what they cost Asterisk would be measured as the doors'
+            environment={**signing.environment, "RINGFENCE_AMI_HOST": ""},
             root_folder=ensure_root(database.PACKAGES, "benchmarks") if odbc else None,
             beside=beside(names, listed, pids),
             extra_trunks=paths.trunks(ways),
@@ -177,6 +181,8 @@ async def _fill(state: Path, rule_count: int, listed: int) -> None:
                     rule.id: encode_rule(rule) for rule in all_rules[at : at + BATCH]
                 }
                 await redis.hset(keys.rules, mapping=some)
+            settings: dict[Any, Any] = dict.fromkeys(paths.HANDED_TRUNKS, encode_trunk(NOT_OURS))
+            await redis.hset(keys.trunks, mapping=settings)
             await _add(redis, keys.list(LISTS[0]), listed_numbers(listed))
             await _add(redis, keys.list(LISTS[1]), islice(listed_numbers(2_000), 1_000, 2_000))
         finally:

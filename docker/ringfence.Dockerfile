@@ -16,7 +16,7 @@ WORKDIR /source
 # The dependencies first and alone, so that a change of ours does not fetch them again.
 COPY setup.cfg pyproject.toml ./
 RUN mkdir ringfence && echo '__version__ = "0"' >ringfence/__init__.py \
- && sh /machine/install '.[uvloop]' \
+ && sh /machine/install '.[uvloop,postgresql]' \
  && rm -rf build ringfence ./*.egg-info
 COPY . .
 RUN sh /machine/install --no-deps --force-reinstall .

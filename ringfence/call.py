@@ -26,6 +26,10 @@ MAX_RESULTS = 4
 
 _FREQUENT = tuple((f"%{ord(sign):02X}", sign) for sign in "+:@ ")
 """What is encoded in most calls. It can neither end a value nor be part of another code."""
+_IN_IDENTITY = tuple((f"%{ord(sign):02X}", sign) for sign in ";=</>")
+"""What is encoded in most Identity headers besides, and no more a part of another code."""
+_IDENTITIES = tuple(f"id.{n}" for n in range(1, MAX_IDENTITIES + 1))
+_RESULTS = tuple(f"ss.{n}" for n in range(MAX_RESULTS))
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -90,6 +94,9 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
     text = text[:MAX_FACTS]
     for code, sign in _FREQUENT:
         text = text.replace(code, sign)
+    if "&id.1=" in text:
+        for code, sign in _IN_IDENTITY:
+            text = text.replace(code, sign)
     plain = len(text) <= MAX_VALUE and text.isascii() and text.isprintable()
     for pair in text.split("&", MAX_FACTS_COUNT)[:MAX_FACTS_COUNT]:
         name, _, value = pair.partition("=")
@@ -97,16 +104,18 @@ def parse_facts(text: str, *, channel: str = "", uniqueid: str = "") -> CallAtte
             facts[name] = value if plain and "%" not in value else _decode(value)
     headers: dict[str, str] = {}
     results: list[tuple[str, str]] = []
-    if "." in "".join(facts):  # most calls have neither
+    names = "".join(facts)
+    if "h." in names:  # most calls have neither
         for name, value in facts.items():
             if name.startswith("h."):
                 headers.setdefault(name[2:].lower(), value)
-        levels = (facts.get(f"ss.{n}", "").partition(":") for n in range(MAX_RESULTS))
+    if "ss." in names:
+        levels = [facts.get(name, "").partition(":") for name in _RESULTS]
         results = [(level[0], level[2]) for level in levels if level[0]]
     identities = None
     if "id" in facts:
         # One that Asterisk could not hand over (it has 4,096 bytes for it) keeps its place.
-        found = [facts.get(f"id.{n}", "") for n in range(1, MAX_IDENTITIES + 1)]
+        found = [facts.get(name, "") for name in _IDENTITIES]
         while found and not found[-1]:
             found.pop()
         identities = tuple(found)

@@ -154,17 +154,16 @@ class Screener:
     def _case(self, attempt: CallAttempt, now: float) -> _Case:
         world = self._world()
         trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
+        check = None
         if (
-            attempt.identities is None
-            or self._attester is None
-            or "ringfence" not in trunk.attestation
+            attempt.identities is not None
+            and self._attester is not None
+            and "ringfence" in trunk.attestation
         ):
-            call = call_of(attempt, trunk)
-            return _Case(world, call, trunk, world.callees.choice(call, world.lists, now))
-        check = self._attester.check(attempt, now)
-        call = call_of(attempt, trunk, check.verify)
+            check = self._attester.check(attempt, now)
+        call = call_of(attempt, trunk, check.verify if check else None)
         choice = world.callees.choice(call, world.lists, now)
-        return _Case(world, call, trunk, choice, check.pending)
+        return _Case(world, call, trunk, choice, check.pending if check else ())
 
     def _wanted(self, case: _Case, now: float) -> Sequence[Demand]:
         """What is to be counted before the call is judged."""

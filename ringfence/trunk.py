@@ -10,7 +10,7 @@ import msgspec
 import phonenumbers
 
 from ringfence.numbers import NumberPlan
-from ringfence.repeated import refuse_repeated_names
+from ringfence.strict_json import decode_strictly
 from ringfence.thresholds import Thresholds
 
 MAX_TRUNK_BYTES = 65_536
@@ -63,11 +63,7 @@ def decode_trunk(name: str, text: bytes | str) -> Trunk:
         raise ValueError("a trunk's name is that of its endpoint: letters, digits, _ . @ -")
     if len(text) > MAX_TRUNK_BYTES:
         raise ValueError(f"larger than {MAX_TRUNK_BYTES} bytes")
-    try:
-        trunk = _decoder.decode(text)
-        refuse_repeated_names(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(" ".join(str(error).split())[:300]) from None
+    trunk = decode_strictly(_decoder, text)
     if trunk.country.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("country is an ISO code of two letters, such as US or GB")
     for prefix in (*trunk.international, trunk.strip):

@@ -4,7 +4,8 @@ model        the one `Attestation` of a call
 failure      why a signature counts for nothing: the words that rules and records speak
 trust        from what Asterisk verified, and from headers of carriers that the admin trusts
 verifier     from the Identity headers themselves: `verify`
-  identity, compact, jws, passport    a header's text taken apart
+  identity, usual, parameters         a header's text taken apart
+  compact, jws, passport              the token in it
   x5u, canonical                      addresses and numbers
   checks, diversion                   one token, and the way of a diverted call
 certificate  from a certificate's bytes to the `Signer`: `validate`

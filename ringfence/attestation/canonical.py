@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 MAX_NUMBER = 40
+MAX_DIGITS = 32
 _DRESS = str.maketrans("", "", " \t-.()/")
-_NUMBER = re.compile(r"\+?([0-9*#]{1,32})", re.ASCII)
+_NUMBER = re.compile(rf"\+?([0-9*#]{{1,{MAX_DIGITS}}})", re.ASCII)
 
 
 def canonical(number: str) -> str:
@@ -16,5 +17,8 @@ def canonical(number: str) -> str:
     """
     if len(number) > MAX_NUMBER:
         return ""
+    digits = number.removeprefix("+")
+    if len(digits) <= MAX_DIGITS and digits.isascii() and digits.isdecimal():
+        return digits  # nearly always
     match = _NUMBER.fullmatch(number.translate(_DRESS))
     return match[1] if match else ""

@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 
 from ringfence.attestation.identity import Compact
 from ringfence.attestation.jws import encode_base64url
-from ringfence.attestation.passport import ALGORITHM, Passport
+from ringfence.attestation.parameters import ALGORITHM
+from ringfence.attestation.passport import Passport
 
 MAX_DATE = 64
 
@@ -39,7 +40,7 @@ def rebuild(compact: Compact, *, info: str, caller: str, called: str, date: floa
 
 def date_of(header: str) -> float | None:
     """Unix seconds of a SIP Date header, ``Sat, 13 Nov 2010 23:29:00 GMT``; None if it is none."""
-    if len(header) > MAX_DATE:
+    if not header or len(header) > MAX_DATE:
         return None
     try:
         found = parsedate_to_datetime(header)

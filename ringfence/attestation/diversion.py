@@ -32,6 +32,8 @@ def trace(
 
     `signer_of` checks one of the tokens, and is asked once at most about each.
     """
+    if called in meant:
+        return ()
     ways: dict[str, tuple[Diversion, ...]] = {called: ()}
     waiting = [called]
     first: Failure | None = None

@@ -1,7 +1,7 @@
 """The text of an Identity header (RFC 8224 section 4) taken apart; trusts and checks no signature.
 
-Lenient with dress (spaces, quotes, the case of names, parameters it does not know), strict with
-the token. Whatever the text, the answer is an `Identity` or a `Failure`.
+Lenient with dress (spaces, quotes, parameters it does not know), strict with the token. Whatever
+the text, the answer is an `Identity` or a `Failure`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ import msgspec
 
 from ringfence.attestation.failure import Failure, Reason
 from ringfence.attestation.jws import SIGNATURE_BYTES, decode_base64url, parse_jws
-from ringfence.attestation.passport import ALGORITHM, Passport, read_passport
+from ringfence.attestation.parameters import read_parameters
+from ringfence.attestation.passport import Passport, read_passport
+from ringfence.attestation.usual import read_usual
 
 MAX_HEADER = 8_192
 """Characters of one header; a token of SHAKEN's has about 800."""
-MAX_PARAMETERS = 16
 
 _TOKEN = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*", re.ASCII)
-_PARAMETER = re.compile(
-    r";\s*(?P<name>[A-Za-z0-9_.!%*+`'~-]+)\s*"
-    r'(?:=\s*(?:<(?P<uri>[^<>"]*)>|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s;<>"]+)))?\s*',
-    re.ASCII,
-)
 
 
 class Compact(msgspec.Struct, frozen=True):
@@ -44,18 +40,24 @@ class Identity(msgspec.Struct, frozen=True):
 
 def parse_identity(text: str) -> Identity | Failure:
     """The value of one Identity header."""
+    usual = read_usual(text)
+    if usual is None:
+        return read_at_length(text)
+    said = usual.parameters
+    return Identity(usual.passport, said.info, said.alg, said.ppt)
+
+
+def read_at_length(text: str) -> Identity | Failure:
+    """The same of any header, the usual one among them."""
     if len(text) > MAX_HEADER:
         return _malformed(f"longer than {MAX_HEADER} characters")
     start = _TOKEN.match(text)
     if start is None:
         return _malformed("no token")
-    parameters = _parameters(text, start.end())
+    parameters = read_parameters(text[start.end() :])
     if isinstance(parameters, Failure):
         return parameters
-    info = parameters.get("info", "").strip()
-    alg, ppt = parameters.get("alg", ""), parameters.get("ppt", "")
-    if alg not in ("", ALGORITHM):
-        return Failure(Reason.UNSUPPORTED, f"the header's alg is not {ALGORITHM}")
+    info, alg, ppt = parameters.info, parameters.alg, parameters.ppt
     if start[1].startswith(".."):
         compact = _compact(start[1], ppt)
         return compact if isinstance(compact, Failure) else Identity(compact, info, alg, ppt)
@@ -66,20 +68,6 @@ def parse_identity(text: str) -> Identity | Failure:
     if ppt not in ("", passport.ppt):
         return _malformed("the header's ppt is not the token's")
     return Identity(passport, info, alg, ppt)
-
-
-def _parameters(text: str, position: int) -> dict[str, str] | Failure:
-    parameters: dict[str, str] = {}
-    while position < len(text):
-        match = _PARAMETER.match(text, position)
-        if match is None or len(parameters) == MAX_PARAMETERS:
-            return _malformed("the header's parameters cannot be read")
-        name = match["name"].lower()
-        if name in parameters:
-            return _malformed("a parameter of the header stands twice")
-        parameters[name] = match["uri"] or match["quoted"] or match["plain"] or ""
-        position = match.end()
-    return parameters
 
 
 def _compact(token: str, ppt: str) -> Compact | Failure:

@@ -10,11 +10,11 @@ import msgspec
 from ringfence.attestation.canonical import canonical
 from ringfence.attestation.failure import Failure, Reason, printable
 from ringfence.attestation.jws import Jws
+from ringfence.attestation.parameters import ALGORITHM
 from ringfence.attestation.x5u import MAX_X5U
 
 SHAKEN = "shaken"
 DIV = "div"
-ALGORITHM = "ES256"
 MAX_ORIGID = 256
 
 
@@ -41,7 +41,7 @@ class Passport(msgspec.Struct, frozen=True):
 def read_passport(jws: Jws) -> Passport | Failure:
     """The claims, if header and payload have the members that every token must have."""
     header, claims = jws.header, jws.payload
-    fault = _header_fault(header)
+    fault = header_fault(header)
     if fault is not None:
         return fault
     ppt = header.get("ppt", "")
@@ -76,7 +76,8 @@ def read_passport(jws: Jws) -> Passport | Failure:
     )
 
 
-def _header_fault(header: dict[str, Any]) -> Failure | None:
+def header_fault(header: dict[str, Any]) -> Failure | None:
+    """What is wrong with a token's first part; with none there is an x5u, and `ppt` is text."""
     alg, ppt, x5u = header.get("alg"), header.get("ppt", ""), header.get("x5u")
     if alg != ALGORITHM:
         return Failure(Reason.UNSUPPORTED, f"alg is {_shown(alg)}, not {ALGORITHM}")

@@ -7,9 +7,12 @@ What the host resolves to is not looked at here: who fetches must do that, see
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_X5U = 1_024
 PORTS = (443, 8443)
+ADDRESSES = 1_024
+"""Signers come again: so many of their addresses are not looked at twice."""
 # One strict pattern, where a URL library would forgive: readers that differ over what is the host
 # are how a guarded fetcher is led to an inner address.
 _ADDRESS = re.compile(
@@ -23,6 +26,11 @@ def fault_of(x5u: str) -> str:
     """Why nothing may be fetched from there; "" where it may."""
     if len(x5u) > MAX_X5U:
         return f"longer than {MAX_X5U} characters"
+    return _fault_of(x5u)
+
+
+@lru_cache(maxsize=ADDRESSES)
+def _fault_of(x5u: str) -> str:
     match = _ADDRESS.fullmatch(x5u)
     if match is None:
         if not x5u.lower().startswith("https://"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from ringfence.attestation.revocation import MAX_CRL
 from ringfence.certificates.addresses import AddressGuard
 from ringfence.certificates.anchors import AnchorFiles
 from ringfence.certificates.disk import DiskCache
-from ringfence.certificates.fetch import Fetcher, has_authorities, tls_context
+from ringfence.certificates.fetch import Fetcher, has_authorities, tls_context, tls_fault
 from ringfence.certificates.lane import PACE, Lane
 from ringfence.certificates.lookup import Lookup, Resolver, system_lookup
 from ringfence.certificates.memory import Memory
@@ -54,8 +53,9 @@ def open_certificates(
     try:
         tls = tls_context(Path(settings.tls_ca) if settings.tls_ca else None)
     except OSError as error:
-        why = "no PEM certificates" if isinstance(error, ssl.SSLError) else error.strerror
-        raise SettingsRefused(f"attestation.tls_ca: {settings.tls_ca}: {why}") from None
+        raise SettingsRefused(
+            f"attestation.tls_ca: {settings.tls_ca}: {tls_fault(error)}"
+        ) from None
     if settings.roots and not has_authorities(tls):
         log.error(
             "nobody vouches for certificate servers: no signature can be verified",

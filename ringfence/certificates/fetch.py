@@ -137,6 +137,11 @@ def tls_context(authorities: Path | None) -> ssl.SSLContext:
     return context
 
 
+def tls_fault(error: OSError) -> str:
+    """Why `tls_context` cannot have its file, in a few words."""
+    return "no PEM certificates" if isinstance(error, ssl.SSLError) else str(error.strerror)
+
+
 def has_authorities(context: ssl.SSLContext) -> bool:
     """Whether anybody can vouch for a server: an image without ca-certificates has nobody."""
     if context.cert_store_stats()["x509_ca"]:

@@ -16,9 +16,9 @@ from msgspec import Meta
 
 from ringfence.call import Call
 from ringfence.lists import Entry, parse_entry
-from ringfence.repeated import refuse_repeated_names
 from ringfence.rules.match import Compiled, Lists, compile_value
 from ringfence.rules.model import Value, Values, values_of
+from ringfence.strict_json import decode_strictly
 
 CALLEE_ID = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.@*+-]{0,79}", re.ASCII)
 MAX_CALLEE_BYTES = 65_536
@@ -105,12 +105,7 @@ def read_callee(callee_id: str, text: bytes | str) -> CompiledCallee:
         raise ValueError("a callee's id is a number, or 1 to 80 letters, digits, _ . @ -")
     if len(text) > MAX_CALLEE_BYTES:
         raise ValueError(f"larger than {MAX_CALLEE_BYTES} bytes: put the numbers into a list")
-    try:
-        callee = _decoder.decode(text)
-        refuse_repeated_names(text)
-    except (ValueError, RecursionError) as error:
-        shown = " ".join(str(error).split()).replace("$.", "").replace(" - at ", ", at ")
-        raise ValueError(shown[:300]) from None
+    callee = decode_strictly(_decoder, text)
     return compile_callee(callee_id, callee)
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ringfence.repeated import refuse_repeated_names
 from ringfence.rules.respond import Listing, Listings, Respond
 from ringfence.rules.velocity import Rate, Spread
+from ringfence.strict_json import refuse_repeated_names
 from ringfence.verdict import Action, Basis
 
 RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)

@@ -204,3 +204,18 @@ def _token() -> str:
     facts: dict[str, Any] = {"orig": CALLER, "dest": [CALLED], "attest": "A"}
     facts |= {"iat": int(time.time()), "origid": "x", "x5u": "https://example.org/a.pem"}
     return sign(*shaken_passport(**facts), Authority().signer("1").key)
+
+
+async def test_a_clock_that_is_wrong_is_told_from_the_tokens_of_several_signers(
+    web: Web, authority: Authority, clock: Clock, screener_of: Ask
+) -> None:
+    identities = [identity_by(authority, web, spc) for spc in ("818H", "709J", "404B")]
+    screener = screener_of()
+    clock.now += 300
+    with structlog.testing.capture_logs() as logs:
+        for turn in range(60):
+            screened = await verdict_of(screener, attempt_with(identities[turn % 3]))
+            assert screened.call
+            assert screened.call.attestation.reason == "stale"
+    (said,) = [line for line in logs if "clock" in line["event"]]
+    assert abs(said["seconds_ahead"] - 300) < 60

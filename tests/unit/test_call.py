@@ -132,6 +132,16 @@ def test_identity_headers_are_read_in_their_order() -> None:
     assert attempt.headers == {"date": "Sat"}
 
 
+@given(st.text('a%3BDFCE;=<>/&+:@ ."', min_size=1, max_size=60), st.booleans())
+def test_an_identity_header_comes_out_as_it_was_whatever_it_holds(text: str, named: bool) -> None:
+    """Also what looks like a code of its own, and what ends a fact where it is not encoded."""
+    encoded = quote(text, safe="")
+    attempt = parse_facts(f"called=911&name={encoded if named else ''}&id=read&id.1={encoded}")
+    assert attempt.identities == (text,)
+    assert attempt.caller_name == (text if named else "")
+    assert attempt.called == "911"
+
+
 def test_an_identity_header_that_could_not_be_handed_over_keeps_its_place() -> None:
     assert parse_facts("id=read&id.1=&id.2=second&id.3=").identities == ("", "second")
 

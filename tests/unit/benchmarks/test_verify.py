@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from benchmarks.load import Leg
-from benchmarks.paths import CALLED, Way, ways
+from benchmarks.paths import CALLED, HANDED_TRUNKS, Way, trunk_variables, ways
 from benchmarks.rounds import run_rounds
+from benchmarks.stage import NOT_OURS
 from benchmarks.tables import call_rows, verify_rows
 from benchmarks.verify.cost import Verified, kinds
 from benchmarks.verify.signer import Signer
@@ -14,6 +15,7 @@ from lab.shaken import Authority
 from ringfence.attestation.identity import Identity, parse_identity
 from ringfence.attestation.passport import Passport
 
+DOORS = ("agi", "ari")
 CALLERS = ("+13122000000", "+13122000037", "+13122000074")
 PLAIN = Way("agi-signed", "signed", "bench-agi-signed", (), floor="", signed=True)
 LOOKED_AT = PLAIN._replace(
@@ -43,8 +45,21 @@ def test_each_kind_of_header_is_what_it_was_made_to_be() -> None:
 
 def test_each_door_has_its_signed_calls_with_and_without_a_look_at_them() -> None:
     found = {way.name: way for way in ways("192.0.2.1") if way.signed}
-    assert list(found) == ["agi-signed", "agi-verified", "ari-signed", "ari-verified"]
-    assert found["ari-verified"].floor == "ari-signed"
+    names = [f"{door}-{what}" for door in DOORS for what in ("signed", "handed", "verified")]
+    assert list(found) == names
+    for door in DOORS:
+        assert found[f"{door}-verified"].floor == found[f"{door}-handed"].floor == f"{door}-signed"
+
+
+def test_what_is_handed_over_and_not_verified_is_so_by_its_trunks_settings() -> None:
+    found = {way.name: way for way in ways("192.0.2.1") if way.signed}
+    variables = trunk_variables(list(found.values()))
+    for door in DOORS:
+        handed = found[f"{door}-handed"].trunk
+        assert handed in HANDED_TRUNKS
+        assert "RINGFENCE_IDENTITY" in variables[handed]
+        assert "RINGFENCE_IDENTITY" not in variables[found[f"{door}-signed"].trunk]
+    assert "ringfence" not in NOT_OURS.attestation
 
 
 async def adding(*milliseconds: float) -> str:

@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo up test check unit lint types contracts format bench lab clean
+.PHONY: help demo up test check unit lint types contracts format bench lab postgresql clean
 
 help:
 	@echo "make demo    watch real calls being screened on a real Asterisk (first run: 3 minutes)"
@@ -23,7 +23,7 @@ demo: $(READY) lab
 up: $(READY) lab
 	@PYTHONPATH=docker $(BIN)/python -m demo up
 
-test: $(READY) lab
+test: $(READY) lab postgresql
 	$(BIN)/pytest -n auto --dist loadfile
 
 check: lint types contracts unit
@@ -53,6 +53,10 @@ bench: $(READY) lab
 # A real Asterisk and SIPp in .cache/lab, built once.
 lab: $(READY)
 	@PYTHONPATH=docker $(BIN)/python -m lab build >/dev/null
+
+# For tests/postgresql: the server's programs alone, nothing is started.
+postgresql:
+	@tests/postgresql/install.sh
 
 # Debian keeps venv's ensurepip in a package of its own. One whose making was interrupted has no pip.
 $(READY): pyproject.toml setup.cfg

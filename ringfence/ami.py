@@ -1,8 +1,8 @@
 """Asterisk's manager interface: owns panoramisk and adds what it lacks; asks, and acts on nothing.
 
 Added: a time-out on every action, a ping watchdog (panoramisk does not notice that its own pings
-go unanswered), an end to its endless attempts to log in with a wrong password, and Latin-1, as
-it loses a UTF-8 character that two segments share.
+go unanswered), an end to its endless attempts to log in with a wrong password, Latin-1, as it loses
+a UTF-8 character that two segments share, and a bound on what is no message for ever.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 from panoramisk import Manager
 from panoramisk.actions import Action
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.message import Message
 
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 1.0
 ACTION_SECONDS = 2.0
 PING_SECONDS = 10.0
+MOST_UNREAD = 1_000_000
+"""Characters without the end of a message: whoever sends that is no Asterisk."""
 _NEVER = 2**31
 _SUCCESS = ("Success", "Goodbye", "Follows")
 
@@ -42,10 +47,25 @@ class _Everything:
         return True
 
 
+class _Protocol(AMIProtocol):  # type: ignore[misc]
+    """panoramisk's, except that it does not gather for ever."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.queue and len(self.queue[-1]) > MOST_UNREAD:
+            self.transport.abort()
+
+
 class _Manager(Manager):  # type: ignore[misc]
-    """panoramisk's, except that it can be told to stop connecting."""
+    """panoramisk's, except that it can be told to stop connecting, and that one function takes all
+    events: panoramisk tries a pattern on each."""
 
     ended = False
+    taker: Callable[[Message], None] | None = None
+
+    def dispatch(self, event: Message) -> None:
+        if self.taker is not None:
+            self.taker(event)
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
         return None if self.ended else super().connect(*args, **kwargs)
@@ -96,6 +116,7 @@ class Ami:
         self._ping_every = ping_every
         self._manager: _Manager | None = None
         self._watchdog: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"Ami({self._address!r})"
@@ -144,6 +165,28 @@ class Ami:
         """The events that answer a listing action, such as ShowDialPlan."""
         return (await self._send(_Listing({"Action": name, **fields})))[1:-1]
 
+    async def take_events(self, kind: str, pattern: str, take: Callable[[Answer], None]) -> bool:
+        """Hand over events of one class, as long as this connection lasts: not after `gone`.
+
+        Only those whose text the pattern meets, where Asterisk sorts them out for us; False where
+        it does not let us, and all of the class come. `take` must neither wait nor fail.
+        """
+        try:
+            await self.action("Filter", Operation="Add", Filter=pattern)
+            sorted_out = True
+        except AmiFailed:
+            sorted_out = False
+        if self._manager is None:
+            raise AmiFailed(f"AMI at {self._address} is away")
+        self._manager.taker = lambda event: take({k.lower(): v for k, v in event.items()})
+        await self.action("Events", EventMask=kind)
+        return sorted_out
+
+    async def gone(self) -> None:
+        """Returns when the connection has dropped for the first time. What panoramisk makes in its
+        place takes no events."""
+        await self._gone.wait()
+
     async def _send(self, action: Action) -> list[Answer]:
         name = action["Action"]
         for value in action.values():
@@ -180,6 +223,7 @@ class Ami:
             host=self._host, port=self._port, **self._login, events="off", encoding="latin-1",
             loop=asyncio.get_running_loop(), ping_delay=_NEVER, ping_interval=_NEVER,
             forgetable_actions=_Everything(), log=quiet, on_connect=connected,
+            protocol_factory=_Protocol, on_disconnect=lambda *_: self._gone.set(),
         )  # fmt: skip
         try:
             async with asyncio.timeout(self._timeout):

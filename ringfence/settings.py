@@ -13,6 +13,7 @@ from msgspec import Meta
 from ringfence.thresholds import Thresholds
 
 DEFAULT_AGI_BIND = "127.0.0.1:4573"
+ARCHIVE_SCHEMES = ("postgresql://", "postgres://")
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -23,9 +24,9 @@ class SettingsRefused(ValueError):  # noqa: N818 - the field's word: settings ar
     """Settings that cannot be used; the text says in one line which and what to mend."""
 
 
-SECRETS = frozenset({"redis.url", "ari.password", "ami.password"})
+SECRETS = frozenset({"redis.url", "ari.password", "ami.password", "calllog.archive"})
 """Never shown, and readable from a file instead (`password_file`, as containers hand out secrets).
-A Redis URL has its password in it."""
+The URLs of a Redis and of a PostgreSQL have their passwords in them."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,8 +82,8 @@ class AriSection(Section, frozen=True):
 
 
 class AmiSection(Section, frozen=True):
-    """Asterisk's manager interface: `ringfence doctor` asks it, notices with `hang_up` end calls;
-    no host: neither."""
+    """Asterisk's manager interface: `ringfence doctor` asks it, notices with `hang_up` end calls,
+    `ringfence serve` hears how calls end; no host: none of it."""
 
     host: str = ""
     port: Port = 5038
@@ -170,12 +171,16 @@ class AttestationSection(Section, frozen=True):
 class CalllogSection(Section, frozen=True):
     """Bounds of the call log: records in Redis, bytes on disk while Redis is away, and for how
     many days calls are kept in the archive: a subscriber may ask what was blocked in the last 28.
+
+    `archive` is ``postgresql://USER@HOST/DATABASE``, for one archive of several hosts; empty: a
+    file a day in the directory of the state.
     """
 
     maxlen: Annotated[int, Meta(ge=1_000)] = 1_000_000
     spool_bytes: Annotated[int, Meta(ge=1_000_000)] = 256_000_000
     mask_callers: bool = False
     keep: Annotated[int, Meta(ge=28, le=36_500)] = 400
+    archive: str = ""
 
 
 class NoticesSection(Section, frozen=True):
@@ -221,6 +226,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.ari.url and not self.ari.url.startswith(("http://", "https://")):
             raise SettingsRefused("ari.url: write ARI's address, such as http://127.0.0.1:8088/ari")
+        if self.calllog.archive and not self.calllog.archive.startswith(ARCHIVE_SCHEMES):
+            raise SettingsRefused(
+                "calllog.archive: write postgresql://USER@HOST/DATABASE, or leave it empty for "
+                "files in the state directory"
+            )
         if self.ari.url and not self.ari.password:
             raise SettingsRefused("ari.password is not set: use the one in Asterisk's ari.conf")
 

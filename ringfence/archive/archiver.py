@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 from uuid import uuid4
 
@@ -23,12 +22,15 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
-from ringfence.archive.day import DayDamaged, day_and_ms
+from ringfence.archive.day import DayDamaged, day_and_ms, set_aside
+from ringfence.archive.ended import EndedStream
 from ringfence.archive.lease import COMMAND_SECONDS, LEASE_MS, Lease, read_status
-from ringfence.archive.writing import START, DayFiles, Entry, LeaseLost
+from ringfence.archive.place import ArchiveAway, Place
+from ringfence.archive.writing import START, Entry, LeaseLost
 from ringfence.calllog.query import Page, StreamId, record_bytes
 from ringfence.calllog.record import decode_record
 from ringfence.store.connection import address_of, explain_failure
+from ringfence.store.ending import end_if_cancelled
 from ringfence.store.keys import Keys
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class Archiver:
         self,
         redis: Redis,
         keys: Keys,
-        folder: Path,
+        place: Place,
         *,
         keep_days: int = KEEP_DAYS,
         every: float = EVERY,
@@ -82,10 +84,11 @@ class Archiver:
         self._renew = lease_ms / 3_000
         self._clock = clock
         self._log: FilteringBoundLogger = log or structlog.get_logger(__name__)
-        self._files = DayFiles(folder)
-        self._folder = folder
+        self._files = place.writer()
+        self._where = place.shown
         self.holder = f"{socket.gethostname()}/{uuid4().hex[:12]}"
         self._lease = Lease(redis, keys, self.holder, length_ms=lease_ms)
+        self._ended = EndedStream(redis, keys, self._lease, self._log)
         self._begun = False
         self.position = START
         self._renew_at = 0.0
@@ -97,7 +100,7 @@ class Archiver:
     async def run(self) -> None:
         """Archive whenever the lease is ours, for ever."""
         backoff, self._begun = BACKOFF_FIRST, False
-        # One thread, as SQLite's files are used by one at a time.
+        # One thread, as what writes is used by one at a time.
         thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
         try:
             while True:
@@ -107,7 +110,7 @@ class Archiver:
                 except _Failures as error:
                     await self._failed(error)
                     pause, backoff = backoff, min(backoff * 2, BACKOFF_MOST)
-                _heed_cancellation()
+                end_if_cancelled()
                 await asyncio.sleep(pause)
         finally:
             # A batch that is on its way to the disk may still end there: it is only done sooner.
@@ -125,8 +128,9 @@ class Archiver:
             batch, began = await self._read(), time.monotonic()
             done = await self._in(thread, lambda: self._write(batch))
             await self._note(done, batch.end)
+            more = await self._take_ends(thread)
             await self._retire(thread)
-            return time.monotonic() - began if batch.full else self._every
+            return time.monotonic() - began if batch.full or more else self._every
         except LeaseLost as error:
             self._log.info("another worker archives call records", why=str(error))
             self._begun = False
@@ -134,7 +138,8 @@ class Archiver:
             return self._every
         except DayDamaged as error:
             path = error.path
-            kept = await self._in(thread, lambda: self._files.set_aside(path))
+            await self._in(thread, self._files.close)
+            kept = await self._in(thread, lambda: set_aside(path))
             self._log.error(
                 "a day's file of the archive is damaged and set aside; what is still in Redis of "
                 "that day is archived again", file=str(kept), why=error.why,
@@ -157,7 +162,7 @@ class Archiver:
         self.position = min(found.position, status.position or START)
         self._renew_at = time.monotonic() + self._renew
         self._begun = True
-        self._log.info("archiving call records", folder=str(self._folder), after=str(self.position))
+        self._log.info("archiving call records", where=self._where, after=str(self.position))
         return True
 
     async def _read(self) -> _Batch:
@@ -192,6 +197,15 @@ class Archiver:
                 else:
                     self._skip(id)
         return self._files.write(entries, batch.end, self._lease.fence) if entries else 0
+
+    async def _take_ends(self, thread: ThreadPoolExecutor) -> bool:
+        """A batch of how calls ended; whether there may be more."""
+        batch = await self._ended.read()
+        if batch.ends:
+            fence = self._lease.fence
+            await self._in(thread, lambda: self._files.write_ends(batch.ends, fence))
+        await self._ended.drop(batch)
+        return batch.full
 
     def _skip(self, id: bytes | str) -> None:
         self.skipped += 1
@@ -231,7 +245,11 @@ class Archiver:
         if isinstance(error, sqlite3.Error) or (
             isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError)
         ):
-            said = f"{self._folder}: {error}: make room there, or let Ringfence write"
+            said = f"{self._where}: {error}: make room there, or let Ringfence write"
+            if isinstance(error, ArchiveAway):
+                said = str(error)
+            # A server that was restored, or another in its place, may be behind where it was.
+            self._begun = False
             with contextlib.suppress(*_Failures):
                 await self._lease.progress(None, trim=None, problem=said)
         else:
@@ -242,13 +260,6 @@ class Archiver:
 
     async def _in(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, work)
-
-
-def _heed_cancellation() -> None:
-    # redis-py keeps a cancellation for itself where the reply is there in the same moment
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _entry(id: StreamId, data: bytes) -> Entry | None:

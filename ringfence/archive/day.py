@@ -55,6 +55,11 @@ class DayRefused(OSError):  # noqa: N818 - what happened, in the past
     """A file that is whole, and not for this Ringfence to read or write."""
 
 
+def folder_in(state: Path) -> Path:
+    """Where the archive is, in the directory of the state."""
+    return state / "archive"
+
+
 def day_path(folder: Path, day: date) -> Path:
     """Where a day is kept."""
     return folder / f"{day.isoformat()}{SUFFIX}"
@@ -92,7 +97,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    try:
+    with _closed_if_not_whole(path, file):
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = FULL")
         file.execute(f"PRAGMA cache_size = -{CACHE_KB}")
@@ -103,11 +108,6 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             file.execute("INSERT INTO about VALUES (0, '', ?)", (DICTIONARY,))
             file.execute("COMMIT")
         _check(path, file)
-    except BaseException as error:
-        file.close()
-        if is_damage(error):
-            raise DayDamaged(path, str(error)) from None
-        raise
     if new:
         _sync_folder(path.parent)
     return file
@@ -120,15 +120,10 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS,
         isolation_level=None, check_same_thread=False,
     )  # fmt: skip
-    try:
+    with _closed_if_not_whole(path, file):
         # one lock for all that is read, which of four hundred files is what takes the time
         file.execute("BEGIN")
         _check(path, file)
-    except BaseException as error:
-        file.close()
-        if is_damage(error):
-            raise DayDamaged(path, str(error)) from None
-        raise
     return file
 
 
@@ -136,6 +131,20 @@ def remove_day(path: Path) -> None:
     """The file goes, with what SQLite has put beside it."""
     for each in beside(path):
         each.unlink(missing_ok=True)
+
+
+def set_aside(damaged: Path) -> Path:
+    """A damaged file out of the way, under another name: people may get something out of it.
+    Whoever has it open lets go of it first."""
+    target = next(
+        path
+        for n in range(1, 10_000)
+        if not (path := damaged.with_name(f"{damaged.stem}.damaged-{n}")).exists()
+    )
+    for old, new in zip(beside(damaged), beside(target), strict=True):
+        with contextlib.suppress(FileNotFoundError):
+            old.rename(new)
+    return target
 
 
 def beside(path: Path) -> Iterator[Path]:
@@ -158,6 +167,17 @@ def seal(file: sqlite3.Connection) -> None:
     with contextlib.suppress(sqlite3.OperationalError):
         file.execute("PRAGMA busy_timeout = 0")
         file.execute("PRAGMA journal_mode = DELETE")
+
+
+@contextlib.contextmanager
+def _closed_if_not_whole(path: Path, file: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        file.close()
+        if is_damage(error):
+            raise DayDamaged(path, str(error)) from None
+        raise
 
 
 def _check(path: Path, file: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ Owns what is sent to Redis and how long that may take; knows no file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -30,6 +30,8 @@ class ArchiveStatus(NamedTuple):
     until: float = 0.0
     records: int = 0
     problem: str = ""
+    ended: float = 0.0
+    """When the newest call ended whose end is archived."""
 
 
 class Lease:
@@ -43,6 +45,7 @@ class Lease:
         self._length = length_ms
         self._take = redis.register_script((folder / "lease_take.lua").read_text())
         self._progress = redis.register_script((folder / "lease_progress.lua").read_text())
+        self._drop_ends = redis.register_script((folder / "ends_drop.lua").read_text())
         self._release = redis.register_script((folder / "lease_release.lua").read_text())
         self.fence = 0
 
@@ -60,6 +63,12 @@ class Lease:
                 str(trim) if trim else "", new, problem]  # fmt: skip
         keys = [self._keys.archive, self._keys.calls]
         return bool(await _bounded(self._progress(keys=keys, args=args)))
+
+    async def drop_ends(self, entries: Sequence[bytes], newest: int) -> bool:
+        """Take these out of the stream of ends; False where it is somebody else's lease."""
+        args: _Args = [self._holder, self.fence, newest, *entries]
+        keys = [self._keys.archive, self._keys.ended]
+        return bool(await _bounded(self._drop_ends(keys=keys, args=args)))
 
     async def release(self) -> None:
         """Give it back, if it is ours."""
@@ -83,6 +92,7 @@ async def read_status(redis: Redis, keys: Keys) -> ArchiveStatus:
             until=int(found.get("until", 0)) / 1000,
             records=int(found.get("records", 0)),
             problem=found.get("problem", ""),
+            ended=int(found.get("ended", 0)) / 1000,
         )
     except ValueError:
         return ArchiveStatus()

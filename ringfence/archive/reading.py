@@ -22,6 +22,7 @@ from ringfence.archive.day import (
     midnight,
     open_to_read,
 )
+from ringfence.archive.ends import Ends
 from ringfence.archive.packing import Unpacker
 from ringfence.archive.terms import ALL, TRUNK, Term, is_pattern, terms_wanted, text_key
 from ringfence.archive.writing import START, id_key, read_progress
@@ -47,6 +48,7 @@ class ArchiveReader:
         self._folder = folder
         self.unread: dict[date, str] = {}
         self.damaged = 0
+        self.away = ""
 
     def position(self) -> StreamId:
         """An entry of the stream up to which everything is here; there may be a little more."""
@@ -95,6 +97,7 @@ class ArchiveReader:
             if file is None:
                 return
             unpacker: Unpacker | None = None
+            ends: Ends | None = None
             for (packed,) in self._found(file, day, wanted):
                 # most days of a long search have nothing to unpack
                 unpacker = unpacker or Unpacker(_dictionary(file))
@@ -104,7 +107,8 @@ class ArchiveReader:
                     self.damaged += 1
                     continue
                 if wanted.matches(record):
-                    yield record
+                    ends = ends or Ends(file)
+                    yield ends.with_end(record)
 
     def _found(
         self, file: sqlite3.Connection, day: date, wanted: CallFilter

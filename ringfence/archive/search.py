@@ -1,6 +1,7 @@
 """The call log as one: what is in the stream and what is archived, each call once, newest first.
 
-Knows no table: the stream is read by `calllog.query`, files by `reading`, in a thread.
+Knows no table: the stream is read by `calllog.query`, the archive by what its place has, in a
+thread.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
-from pathlib import Path
 
 from redis.asyncio import Redis
 
 from ringfence.archive.lease import read_status
-from ringfence.archive.reading import ArchiveReader
+from ringfence.archive.place import Place
 from ringfence.archive.writing import START
 from ringfence.calllog.filter import EVERYTHING, CallFilter
 from ringfence.calllog.query import CallQuery
@@ -26,19 +26,19 @@ CHUNK = 200
 
 
 class CallSearch:
-    """Answers from the stream behind `redis` and the archive in `folder`, if there is one."""
+    """Answers from the stream behind `redis` and the archive at `place`, if there is one."""
 
-    def __init__(self, redis: Redis, keys: Keys, folder: Path) -> None:
+    def __init__(self, redis: Redis, keys: Keys, place: Place) -> None:
         self._redis = redis
         self._keys = keys
         self.stream = CallQuery(redis, keys)
-        self.archive = ArchiveReader(folder)
+        self.archive = place.source()
 
     async def newest(
         self, wanted: CallFilter = EVERYTHING, *, limit: int | None = 100, upto: str = "+"
     ) -> AsyncGenerator[CallRecord, None]:
-        """Up to `limit` matching records (None: all). Raises what Redis raises; of files that
-        cannot be read, `archive.unread` tells."""
+        """Up to `limit` matching records (None: all). Raises what Redis raises; of what cannot
+        be read there, `archive.unread` and `archive.away` tell."""
         after = await self.archived_upto()
         found = 0
         async with (
@@ -67,9 +67,9 @@ class CallSearch:
         return total + await asyncio.to_thread(self.archive.count, since, until)
 
     async def archived_upto(self) -> str:
-        """The entry of the stream up to which the files here have everything; "" for none.
+        """The entry of the stream up to which the archive has everything; "" for none.
 
-        The files may be another Redis's, or of before it lost its data: what both say counts.
+        The archive may be another Redis's, or of before it lost its data: what both say counts.
         """
         status = await read_status(self._redis, self._keys)
         here = await asyncio.to_thread(self.archive.position)

@@ -9,7 +9,6 @@ are told by the id of the call.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import NamedTuple
 from ringfence.archive.day import (
     DayDamaged,
     DayRefused,
-    beside,
     day_path,
     days_in,
     is_damage,
@@ -27,9 +25,11 @@ from ringfence.archive.day import (
     remove_day,
     seal,
 )
+from ringfence.archive.ends import insert_ends
 from ringfence.archive.packing import Packer
 from ringfence.archive.terms import terms_of
 from ringfence.callid import CALL_ID
+from ringfence.calllog.ended import CallEnd, days_of
 from ringfence.calllog.query import StreamId
 from ringfence.calllog.record import CallRecord
 
@@ -87,18 +87,14 @@ class DayFiles:
             new += self._file(day).write(days[day], position if last else None, fence)
         return new
 
-    def set_aside(self, damaged: Path) -> Path:
-        """A damaged file out of the way, under another name: people may get something out of it."""
-        self.close()
-        target = next(
-            path
-            for n in range(1, 10_000)
-            if not (path := damaged.with_name(f"{damaged.stem}.damaged-{n}")).exists()
-        )
-        for old, new in zip(beside(damaged), beside(target), strict=True):
-            with contextlib.suppress(FileNotFoundError):
-                old.rename(new)
-        return target
+    def write_ends(self, ends: Sequence[CallEnd], fence: int) -> int:
+        """The ends of calls, on the disk when this returns; how many were new. No position goes
+        with them: what is written twice is there once."""
+        days: dict[date, list[CallEnd]] = {}
+        for end in ends:
+            for day in days_of(end):
+                days.setdefault(day, []).append(end)
+        return sum(self._file(day).write_ends(days[day], fence) for day in sorted(days))
 
     def remove_before(self, day: date) -> list[date]:
         """Files of days before this one; which they were."""
@@ -134,17 +130,15 @@ class _Day:
         self._trunks: set[str] = set()
 
     def write(self, entries: Sequence[Entry], position: StreamId | None, fence: int) -> int:
-        try:
-            with self._transaction(fence):
-                new = self._insert(entries)
-                if position is not None:
-                    self._file.execute("UPDATE about SET position = ?", (str(position),))
-            return new
-        except sqlite3.DatabaseError as error:
-            self._trunks.clear()
-            if is_damage(error):
-                raise DayDamaged(self._path, str(error)) from None
-            raise
+        with self._transaction(fence):
+            new = self._insert(entries)
+            if position is not None:
+                self._file.execute("UPDATE about SET position = ?", (str(position),))
+        return new
+
+    def write_ends(self, ends: Sequence[CallEnd], fence: int) -> int:
+        with self._transaction(fence):
+            return insert_ends(self._file, ends)
 
     def close(self) -> None:
         seal(self._file)
@@ -175,8 +169,8 @@ class _Day:
 
     @contextlib.contextmanager
     def _transaction(self, fence: int) -> Iterator[None]:
-        self._file.execute("BEGIN IMMEDIATE")
         try:
+            self._file.execute("BEGIN IMMEDIATE")
             changed = self._file.execute(
                 "UPDATE about SET fence = ? WHERE fence <= ?", (fence, fence)
             )
@@ -184,11 +178,13 @@ class _Day:
                 raise LeaseLost(f"{self._path.name} has a later writer")
             yield
             self._file.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._trunks.clear()
             # a failed COMMIT may have ended it already
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
+            if is_damage(error):
+                raise DayDamaged(self._path, str(error)) from None
             raise
 
 

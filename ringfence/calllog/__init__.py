@@ -5,6 +5,7 @@
 in the worker's own of the `folders`; `losses` counts what finds no room. From there `shipper`
 brings it into the stream, where `stream` and its script see to it that nothing goes in twice.
 `query` reads it back, `filter` says which of it; `ringfence.archive` keeps it for the years.
+`ended` says how a call ended, which is heard later and is put to the record there.
 """
 
 from ringfence.calllog.calllog import CallLog, CallLogStatus

@@ -21,7 +21,7 @@ from ringfence.verdict import PLAIN, UNTOUCHED, Action, Also, Noted, Treatment, 
 MAX_RECORD = 65_536
 """Bytes of one record. Asterisk's own arguments stay far below; ARI's JSON need not."""
 
-MAX_IDENTITIES = 2
+KEPT_IDENTITIES = 2
 """Identity headers that are kept of a call whose signature failed: strangers choose how long."""
 _IDENTITY = re.compile(r"identity[-._]?\d*", re.ASCII)
 _encoder = msgspec.json.Encoder()
@@ -36,6 +36,9 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     and of a challenge ``passed``, ``failed``, ``hung-up``: then `challenge` says so too, and the
     verdict stays what the rules said. `headers` holds what the dialplan read besides those that
     have a field. `cut` says that parts were left out because the record would have been too large.
+    `answered`, `ended`, `duration` (seconds from one to the other) and `cause` (Q.850) come from
+    the archive, which hears of them after the record was written; without `ended` nothing is known
+    of a call's end, and with it and without `answered` nobody took the call.
     """
 
     id: str
@@ -93,6 +96,11 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     also: tuple[Also, ...] = ()
     ms: float = 0.0
 
+    answered: str = ""
+    ended: str = ""
+    duration: float = 0.0
+    cause: int = 0
+
 
 _decoder = msgspec.json.Decoder(CallRecord)
 
@@ -126,7 +134,7 @@ def make_record(screened: Screened, outcome: str, worker: str) -> CallRecord:
         more["action"], more["reason"] = "allow", "no-rule"
     if attempt.identities and more.get("verification") == "failed" and "identity" not in more:
         # What did not verify is kept, so that people can look into it.
-        more["identity"] = attempt.identities[:MAX_IDENTITIES]
+        more["identity"] = attempt.identities[:KEPT_IDENTITIES]
     return CallRecord(
         id=screened.id,
         time=utc_text(screened.at),

@@ -5,28 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from ringfence.archive.day import beside, day_path, days_in
+from ringfence.archive import archive_of
 from ringfence.archive.lease import ArchiveStatus, read_status
+from ringfence.archive.place import Holding, Place
 from ringfence.calllog.query import CallQuery, StreamId
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.output import print_details
 from ringfence.cli.session import open_store, run
 
 
-class _Files(NamedTuple):
-    days: list[date]
-    size: int
-    damaged: list[str]
-
-
 class _Found(NamedTuple):
     status: ArchiveStatus
-    files: _Files
+    here: Holding
     behind: float
 
 
@@ -42,53 +36,46 @@ def command(invocation: Invocation) -> int:
     Example:
       ringfence archive
     """
-    folder = invocation.settings.state.path / "archive"
-    found = run(_look(invocation, folder))
-    status, files = found.status, found.files
+    place = archive_of(invocation.settings)
+    found = run(_look(invocation, place))
+    status, here = found.status, found.here
+    in_files = not invocation.settings.calllog.archive
+    problem = here.problem or status.problem
     running = status.until > time.time()
     archived = _utc(status.position.ms / 1000) if status.position else ""
     if invocation.json:
         print_json({
-            "folder": str(folder), "days": len(files.days), "bytes": files.size,
-            "first": files.days[-1] if files.days else None,
-            "last": files.days[0] if files.days else None,
+            "folder" if in_files else "server": place.shown,
+            "days": len(here.days), "bytes": here.size, "calls": here.calls,
+            "first": here.days[-1] if here.days else None,
+            "last": here.days[0] if here.days else None,
             "keep": invocation.settings.calllog.keep, "records": status.records,
             "archived": archived or None, "behind": round(found.behind, 3),
-            "holder": status.holder if running else "", "problem": status.problem,
-            "damaged": files.damaged,
+            "holder": status.holder if running else "", "problem": problem,
+            "damaged": list(here.damaged),
         })  # fmt: skip
     else:
         print_details([
-            ("folder", str(folder)),
-            ("days", _days(files.days)),
-            ("size", f"{files.size / 1e6:,.1f} MB"),
+            ("folder" if in_files else "server", place.shown),
+            ("days", _days(here.days)),
+            ("calls", f"{here.calls:,}" if here.calls is not None else ""),
+            ("size", f"{here.size / 1e6:,.1f} MB"),
             ("kept", f"{invocation.settings.calllog.keep} days (calllog.keep)"),
             ("archived", f"{status.records} records, up to {archived}" if archived else "nothing"),
             ("behind", f"{found.behind:,.1f} s of the stream" if found.behind else ""),
             ("by", status.holder if running else "nobody now: is `ringfence serve` running?"),
-            ("problem", status.problem),
-            *(("damaged", name) for name in files.damaged),
+            ("problem", problem),
+            *(("damaged", name) for name in here.damaged),
         ])  # fmt: skip
-    return 0 if archived and not status.problem and not files.damaged else 1
+    return 0 if archived and not problem and not here.damaged else 1
 
 
-async def _look(invocation: Invocation, folder: Path) -> _Found:
+async def _look(invocation: Invocation, place: Place) -> _Found:
     async with open_store(invocation.settings) as store:
         status = await read_status(store.redis, store.keys)
         end = StreamId.parse(await CallQuery(store.redis, store.keys).position())
     behind = max(end.ms - status.position.ms, 0) / 1000 if status.position else 0.0
-    return _Found(status, await asyncio.to_thread(_files, folder), behind)
-
-
-def _files(folder: Path) -> _Files:
-    days = days_in(folder)
-    size = sum(
-        path.stat().st_size for day in days for path in beside(day_path(folder, day))
-        if path.exists()
-    )  # fmt: skip
-    damaged = sorted(path.name for path in folder.glob("*.damaged-*"))
-    # beside them may lie what SQLite had put beside the file
-    return _Files(days, size, [name for name in damaged if name[-1].isdigit()])
+    return _Found(status, await asyncio.to_thread(place.holding), behind)
 
 
 def _days(days: list[date]) -> str:

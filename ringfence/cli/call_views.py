@@ -38,7 +38,7 @@ _TOLD = frozenset({
     "id", "time", "caller", "caller_e164", "caller_name", "anonymous", "called", "called_e164",
     "trunk", "provider", "attestation", "verification", "action", "reason", "rule", "basis", "sip",
     "label", "prompt", "detail", "callee", "score", "treatment", "challenge", "matched", "noted",
-    "also", "outcome",
+    "also", "outcome", "answered", "ended", "duration", "cause",
 })  # fmt: skip
 """Fields that the trail says in its own words; the others follow as they are."""
 
@@ -93,6 +93,7 @@ def trail(record: CallRecord, rules: Mapping[str, Behind], now: datetime) -> lis
         ("verdict", _verdict(record)),
         *_why(record),
         ("outcome", record.outcome),
+        ("end", _end(record)),
         *_rules(record, rules, now),
         *_others(record),
     ]
@@ -132,6 +133,16 @@ def _verdict(record: CallRecord) -> str:
     if record.label:
         parts.append(f"label {record.label!r}")
     return ", ".join(parts)
+
+
+def _end(record: CallRecord) -> str:
+    if not record.ended:
+        return ""
+    cause = f"cause {record.cause}" if record.cause else "no cause given"
+    if not record.answered:
+        return f"never answered, ended {record.ended}, {cause}"
+    return (f"answered {record.answered}, ended {record.ended} after {record.duration:.1f} s, "
+            f"{cause}")  # fmt: skip
 
 
 def _why(record: CallRecord) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from ringfence.archive import CallSearch
+from ringfence.archive import CallSearch, archive_of
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord, utc_text
 from ringfence.cli import call_views as views
@@ -101,7 +101,7 @@ def command(
 
 async def _calls(invocation: Invocation, wanted: CallFilter, limit: int, *, follow: bool) -> int:
     async with open_store(invocation.settings) as store:
-        search = CallSearch(store.redis, store.keys, invocation.settings.state.path / "archive")
+        search = CallSearch(store.redis, store.keys, archive_of(invocation.settings))
         end = await search.stream.position()
         found = [r async for r in search.newest(wanted, limit=limit, upto=end)] if limit else []
         found.reverse()

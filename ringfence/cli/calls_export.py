@@ -11,9 +11,6 @@ import csv
 import importlib
 import io
 import json
-import os
-import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -21,11 +18,12 @@ from typing import IO, Any
 import click
 import msgspec
 
-from ringfence.archive import CallSearch
+from ringfence.archive import CallSearch, archive_of
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord, encode_record
 from ringfence.cli.invocation import Invocation, print_json
 from ringfence.cli.refusals import Refused
+from ringfence.cli.replacing import replacing
 from ringfence.cli.session import open_store
 
 CHUNK = 5_000
@@ -52,7 +50,7 @@ async def export_calls(
     writer = _WRITERS[Path(target).suffix.lower()]
     count = 0
     async with open_store(invocation.settings) as store:
-        search = CallSearch(store.redis, store.keys, invocation.settings.state.path / "archive")
+        search = CallSearch(store.redis, store.keys, archive_of(invocation.settings))
         with replacing(target) as out, writer(out) as put:
             some: list[CallRecord] = []
             async for record in search.newest(wanted, limit=limit):
@@ -77,6 +75,8 @@ def tell_left_out(search: CallSearch) -> None:
                    err=True)  # fmt: skip
     if search.archive.damaged:
         click.echo(f"note: {search.archive.damaged} records of the archive are damaged", err=True)
+    if search.archive.away:
+        click.echo(f"note: the archive cannot be read: {search.archive.away}", err=True)
     for day, why in search.archive.unread.items():
         click.echo(f"note: the archive of {day} cannot be read: {why}", err=True)
 
@@ -154,25 +154,3 @@ def cell(value: Any) -> str:
     # what strangers chose as their name must be no formula there
     signed = text[:1] in ("+", "-") and not text[1:].replace(".", "").isdigit()
     return "'" + text if text.startswith(_FORMULA) or signed else text
-
-
-@contextlib.contextmanager
-def replacing(target: str) -> Iterator[IO[bytes]]:
-    """The file, in the place of the old one once it is whole; for its owner alone."""
-    path = Path(target).resolve()
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".export-", delete=False) as file:
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                if path.exists():
-                    Path(file.name).chmod(stat.S_IMODE(path.stat().st_mode))
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        if isinstance(error, ConnectionError | TimeoutError):
-            raise  # no fault of the file's
-        raise Refused(f"{target}: {error.strerror or error}") from None

@@ -20,7 +20,7 @@ from ringfence.numbers import normalise
 from ringfence.providers.deadlines import zone_of
 from ringfence.reports.blocked import BlockedReport
 from ringfence.reports.rules import RulesReport
-from ringfence.reports.traffic import By, TrafficReport
+from ringfence.reports.traffic import SHORT, By, TrafficReport
 from ringfence.verdict import Basis
 
 
@@ -71,10 +71,20 @@ def blocked(
 def _traffic(by: By, example: str) -> click.Command:
     @click.command(f"{by}s", cls=Group.command_class)
     @span_options("24h")
+    @click.option(
+        "--short",
+        type=click.FloatRange(0, 3600),
+        default=SHORT,
+        show_default=True,
+        metavar="SECONDS",
+        help="Answered calls of so many seconds at most are short.",
+    )
     @outputs(plot=True)
     @click.pass_obj
-    def traffic(invocation: Invocation, /, since: str, until: str | None, output: Output) -> int:
-        report = TrafficReport(by)
+    def traffic(
+        invocation: Invocation, /, since: str, until: str | None, short: float, output: Output
+    ) -> int:
+        report = TrafficReport(by, short=short)
         wanted = _wanted(since, until)
         whole = run(read_through(invocation.settings, wanted, report.add, output))
         page = views.traffic_page(report, by, whole)
@@ -83,8 +93,9 @@ def _traffic(by: By, example: str) -> click.Command:
     traffic.help = (
         f"What came {'over each trunk' if by == 'trunk' else 'from each provider'}: attempts, what "
         "was kept away, different callers and called numbers, attestation, verification, numbers "
-        "that cannot exist, callers on complaint lists.\n\nA ~ marks an estimate. Whether calls "
-        "were answered, and for how long, is not recorded: those columns are not there."
+        "that cannot exist, callers on complaint lists.\n\nA ~ marks an estimate. The share of "
+        "answered calls, how long they were and how many of them were short is said of calls whose "
+        "end is known: where ami.host is set."
         f"\n\n\b\nExample:\n  ringfence report {by}s --since {example}"
     )
     return traffic

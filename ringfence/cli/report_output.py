@@ -13,11 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from ringfence.archive import archive_of
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord
 from ringfence.cli.output import moment
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
+from ringfence.cli.replacing import replacing
 from ringfence.cli.session import open_store
 from ringfence.config import Settings
 from ringfence.reports.plot import Bar, NoMatplotlib, draw
@@ -72,18 +74,22 @@ class Output(NamedTuple):
         """Write them all."""
         try:
             if self.csv:
-                # newline: the lines of a CSV file have ends of their own
                 text = csv_text(report.plain or report.tables[0])
-                self.csv.write_text(text, encoding="utf-8", newline="")
+                _put(self.csv, text)
             if self.html:
                 text = page(report.title, report.facts, report.tables, report.notes)
-                self.html.write_text(text, encoding="utf-8")
+                _put(self.html, text)
             if self.plot:
                 draw(report.bars, report.title, self.plot)
         except OSError as error:
             raise Refused(f"{error.filename}: {error.strerror}") from None
         except (NoMatplotlib, ValueError) as error:
             raise Refused(str(error)) from None
+
+
+def _put(path: Path, text: str) -> None:
+    with replacing(path) as out:
+        out.write(text.encode())
 
 
 def outputs(*, plot: bool) -> Callable[[F], F]:
@@ -132,7 +138,7 @@ async def read_through(
     until = datetime.fromtimestamp(wanted.until, UTC)
     read = 0
     async with open_store(settings) as store:
-        records = CallRecords(store.redis, store.keys, settings.state.path)
+        records = CallRecords(store.redis, store.keys, archive_of(settings))
         oldest = await records.oldest()
         with progress("reading calls", None) as tell:
             async with contextlib.aclosing(records.of(wanted)) as found:

@@ -15,7 +15,7 @@ from ringfence.reports.rules import NOBODY, Deeds, RulesReport
 from ringfence.reports.table import Table
 from ringfence.reports.traffic import (
     LEVELS,
-    NOT_RECORDED,
+    OF_ENDS,
     VERIFICATIONS,
     By,
     Traffic,
@@ -27,8 +27,9 @@ Document = dict[str, Any]
 _BLOCKED = ("time", "caller", "what", "basis", "rule", "sip", "trunk", "id")
 _COUNTS = ("attempts", "through", "kept away", "callers", "called", "anonymous", "invalid",
            "complaints")  # fmt: skip
-_TRAFFIC = (*_COUNTS, "attestation", "verification")
-_PLAIN = (*_COUNTS, *(f"attestation {level}" for level in LEVELS),
+_ENDS = ("answered", "average", "short")
+_PLAIN = (*_COUNTS, "end known", "answered", "seconds on average", "short",
+          *(f"attestation {level}" for level in LEVELS),
           *(f"verification {word}" for word in VERIFICATIONS))  # fmt: skip
 _RULES = ("rule", "basis", *MEANS, LET_THROUGH, HAD_A_PART, WOULD_HAVE, "last")
 
@@ -77,12 +78,15 @@ def blocked_document(report: BlockedReport, whole: Whole) -> Document:
 
 def traffic_page(report: TrafficReport, by: By, whole: Whole) -> Report:
     """Trunks or providers, the busiest first."""
+    # columns without anything in them would only take the room
+    ends = _ENDS if report.ended else ()
     rows = [
-        (name, *_counts(each, _share), _mix(each.attestation), _mix(each.verification))
+        (name, *_counts(each, _share), *(_ends(each) if ends else ()), _mix(each.attestation),
+         _mix(each.verification))
         for name, each in report.ordered
-    ]
+    ]  # fmt: skip
     plain = [
-        (name, *_counts(each, _count),
+        (name, *_counts(each, _count), *_plain_ends(each),
          *(str(each.attestation[level]) for level in LEVELS),
          *(str(each.verification[word]) for word in VERIFICATIONS))
         for name, each in report.ordered
@@ -94,9 +98,9 @@ def traffic_page(report: TrafficReport, by: By, whole: Whole) -> Report:
     return Report(
         title=f"Calls by {by}, {whole.text}",
         facts=[("from", whole.text), ("calls in all", str(report.attempts))],
-        tables=[Table("", (by, *_TRAFFIC), rows)],
+        tables=[Table("", (by, *_COUNTS, *ends, "attestation", "verification"), rows)],
         nothing=f"no calls from {whole.text}",
-        notes=(f"not recorded, and so not here: {', '.join(NOT_RECORDED)}",),
+        notes=_of_ends(report),
         bars=bars,
         plain=Table("", (by, *_PLAIN), plain),
     )
@@ -108,7 +112,10 @@ def traffic_document(report: TrafficReport, by: By, whole: Whole) -> Document:
     return {
         **_span(whole),
         "attempts": report.attempts,
-        "not_recorded": list(NOT_RECORDED),
+        "not_recorded": [] if report.ended else list(OF_ENDS),
+        "let_through": report.let_through,
+        "end_known": report.ended,
+        "short_seconds": report.short,
         f"{by}s": groups,
     }
 
@@ -157,6 +164,36 @@ def _counts(each: Traffic, shown: Callable[[int, int], str]) -> tuple[str, ...]:
         shown(each.invalid, total),
         shown(each.complaints, total),
     )
+
+
+def _of_ends(report: TrafficReport) -> tuple[str, ...]:
+    """What the columns about ends are of, or why they are not there."""
+    through = report.let_through
+    if not through:
+        return ()
+    if not report.ended:
+        return (
+            f"not known, and so not here: {', '.join(OF_ENDS)}. How calls end is heard through the "
+            "manager interface (ami.host), and is in the archive",
+        )
+    return (
+        f"answered, average, short (of the answered, those of {report.short:g} s at most) are of "
+        f"the {report.ended} of {through} calls let through whose end is known",
+    )
+
+
+def _ends(each: Traffic) -> tuple[str, ...]:
+    if not each.ended:
+        return "", "", ""
+    average = "" if each.average is None else f"{each.average:.0f} s"
+    short = _share(each.short, each.answered) if each.answered else ""
+    return _share(each.answered, each.ended), average, short
+
+
+def _plain_ends(each: Traffic) -> tuple[str, ...]:
+    average = "" if each.average is None else f"{each.average:.1f}"
+    known = str(each.answered) if each.ended else "", average
+    return str(each.ended), *known, str(each.short) if each.answered else ""
 
 
 def _mix(counts: Counter[str]) -> str:

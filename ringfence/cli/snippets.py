@@ -69,8 +69,9 @@ password = {setup.ari_password}
 
 def _manager(setup: Setup) -> str:
     return f"""\
-; The account of `ringfence doctor`, which only asks, and of notices with `--hang-up`, which end the
-; calls in progress of a provider that is blocked.
+; The account of `ringfence doctor`, which only asks, of notices with `--hang-up`, which end the
+; calls in progress of a provider that is blocked, and of `ringfence serve`, which hears how calls
+; end (read = call) and has Asterisk leave out all other events (write = system).
 ; At the end of manager.conf: #include ringfence-manager.conf
 [general](+)
 enabled = yes
@@ -81,7 +82,7 @@ port = {setup.ami.port}
 secret = {setup.ami_password}
 deny = 0.0.0.0/0.0.0.0
 {_permit(setup.ami.host)}
-read = system
+read = system,call
 write = system,reporting
 """
 

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import click
 import msgspec
 
-from ringfence.archive import CallSearch
+from ringfence.archive import CallSearch, archive_of
 from ringfence.archive.traceback import Answer, Asked, Result, trace
 from ringfence.cli import traceback_views as views
-from ringfence.cli.calls_export import replacing
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.notice_flags import notice_of, without_past_reminders
 from ringfence.cli.output import parse_past, parse_span, print_details
 from ringfence.cli.provider_facts import read_register
+from ringfence.cli.refusals import Refused
+from ringfence.cli.replacing import replacing
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import signed
 from ringfence.providers.deadlines import Kind, minute
@@ -113,8 +114,11 @@ def _request(
 async def _trace(invocation: Invocation, asked: Asked, request: _Request, now: datetime) -> Answer:
     async with open_store(invocation.settings, invocation.signature) as store:
         register = await read_register(store)
-        search = CallSearch(store.redis, store.keys, invocation.settings.state.path / "archive")
+        search = CallSearch(store.redis, store.keys, archive_of(invocation.settings))
         answer = await trace(search, asked, register.trunks, register.providers)
+        if search.archive.away:
+            # "not found" would be a wrong answer
+            raise Refused(search.archive.away)
         if request.notice:
             said = next(text for name, text in views.facts(answer) if name == "answer")
             step = Step(

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from ringfence.archive.day import days_in, midnight
+from ringfence.archive.day import midnight
+from ringfence.archive.place import Place, oldest_day
 from ringfence.archive.search import CallSearch
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.query import StreamId
 from ringfence.calllog.record import CallRecord
 from ringfence.store.keys import Keys
 
-FOLDER = "archive"
 MOST_NAMED = 3
 
 
 class CallRecords:
-    """The whole call log, as far as this machine has it: the stream and the archive beside it."""
+    """The whole call log, as far as this machine has it: the stream and the archive."""
 
-    def __init__(self, redis: Redis, keys: Keys, state: Path) -> None:
+    def __init__(self, redis: Redis, keys: Keys, place: Place) -> None:
         self._redis = redis
         self._stream = keys.calls
-        self._folder = state / FOLDER
-        self._search = CallSearch(redis, keys, self._folder)
+        self._place = place
+        self._search = CallSearch(redis, keys, place)
 
     def of(self, wanted: CallFilter) -> AsyncGenerator[CallRecord, None]:
         """All matching records, newest first."""
@@ -36,8 +34,8 @@ class CallRecords:
 
     async def oldest(self) -> datetime | None:
         """Since when there are records at all, about; None where there are none."""
-        days = await asyncio.to_thread(days_in, self._folder)
-        found = [midnight(days[-1])] if days else []
+        day = await oldest_day(self._place)
+        found = [midnight(day)] if day else []
         first = cast(Any, await self._redis.xrange(self._stream, count=1))
         if first:
             ms = StreamId.parse(first[0][0]).ms
@@ -50,6 +48,8 @@ class CallRecords:
             yield f"{skipped} entries of the stream are no call records"
         if damaged := self._search.archive.damaged:
             yield f"{damaged} damaged records in the archive are left out"
+        if away := self._search.archive.away:
+            yield f"the archive could not be read: {away}"
         unread = sorted(self._search.archive.unread.items())
         for day, why in unread[:MOST_NAMED]:
             yield f"the calls of {day} could not be read: {why}"

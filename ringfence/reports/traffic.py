@@ -22,8 +22,11 @@ OTHERS = "(others)"
 MOST_GROUPS = 1_000
 COMPLAINTS = ("complaints-", "phoneblock")
 """How the names of lists begin that the feeds fill with what people complained about."""
-NOT_RECORDED = ("answered share", "average duration", "share of short calls")
-"""What a record does not tell: it is written at call set-up."""
+OF_ENDS = ("answered share", "average duration", "share of short calls")
+"""What is only known of calls whose end was heard."""
+SHORT = 6.0
+"""Seconds: an answered call that is not longer is short. Carriers draw the line for their surcharge
+on short calls there, and most who hear a robocall have hung up by then."""
 LEVELS = ("A", "B", "C", "none")
 VERIFICATIONS = ("passed", "failed", "none")
 # Evidence of a number in a list, at the beginning of a condition's: what callers wrote is behind.
@@ -34,23 +37,32 @@ class Traffic:
     """The calls of one trunk or provider."""
 
     __slots__ = (
-        "anonymous", "attempts", "attestation", "called", "callers", "complaints", "invalid",
-        "lists", "means", "verification",
+        "anonymous", "answered", "attempts", "attestation", "called", "callers", "complaints",
+        "ended", "invalid", "lists", "means", "seconds", "short", "verification",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.attempts = self.anonymous = self.invalid = self.complaints = 0
+        self.ended = self.answered = self.short = 0
+        self.seconds = 0.0
         self.means: Counter[str] = Counter()
         self.attestation: Counter[str] = Counter()
         self.verification: Counter[str] = Counter()
         self.lists: Counter[str] = Counter()
         self.callers, self.called = Distinct(), Distinct()
 
-    def add(self, record: CallRecord, complaints: tuple[str, ...]) -> None:
+    def add(self, record: CallRecord, complaints: tuple[str, ...], short: float) -> None:
         """Take in one call."""
         self.attempts += 1
         if means := kept_away(record):
             self.means[means] += 1
+        elif record.ended:
+            # an announcement to a blocked caller is no answered call
+            self.ended += 1
+            if record.answered:
+                self.answered += 1
+                self.seconds += record.duration
+                self.short += record.duration <= short
         self.attestation[record.attestation] += 1
         self.verification[record.verification] += 1
         caller = record.caller_e164 or record.caller
@@ -69,12 +81,23 @@ class Traffic:
         """Calls that did not get through."""
         return self.means.total()
 
+    @property
+    def average(self) -> float | None:
+        """Seconds of an answered call; None where there is none."""
+        return self.seconds / self.answered if self.answered else None
+
     def document(self) -> dict[str, Any]:
-        """Everything, for scripts."""
+        """Everything, for scripts; None where there is nothing to count."""
         return {
             "attempts": self.attempts,
             "let_through": self.attempts - self.kept_away,
             "kept_away": dict(self.means),
+            "end_known": self.ended,
+            "answered": self.answered if self.ended else None,
+            "answered_share": round(self.answered / self.ended, 4) if self.ended else None,
+            "average_duration": None if self.average is None else round(self.average, 1),
+            "short": self.short if self.answered else None,
+            "short_share": round(self.short / self.answered, 4) if self.answered else None,
             "callers": self.callers.count,
             "callers_exact": self.callers.is_exact,
             "called": self.called.count,
@@ -90,11 +113,14 @@ class Traffic:
 
 class TrafficReport:
     """Takes records one by one, in any order; `complaints` are the beginnings of
-    complaint lists' names."""
+    complaint lists' names, `short` is how many seconds a short call has at most."""
 
-    def __init__(self, by: By, complaints: tuple[str, ...] = COMPLAINTS) -> None:
+    def __init__(
+        self, by: By, complaints: tuple[str, ...] = COMPLAINTS, short: float = SHORT
+    ) -> None:
         self._by = by
         self._complaints = complaints
+        self.short = short
         self.groups: dict[str, Traffic] = {}
         self.attempts = 0
 
@@ -107,7 +133,17 @@ class TrafficReport:
             if len(self.groups) >= MOST_GROUPS:
                 name = OTHERS
             group = self.groups.setdefault(name, Traffic())
-        group.add(record, self._complaints)
+        group.add(record, self._complaints, self.short)
+
+    @property
+    def let_through(self) -> int:
+        """Calls that nothing kept away."""
+        return sum(each.attempts - each.kept_away for each in self.groups.values())
+
+    @property
+    def ended(self) -> int:
+        """Those of them whose end is known."""
+        return sum(each.ended for each in self.groups.values())
 
     @property
     def ordered(self) -> list[tuple[str, Traffic]]:

@@ -57,8 +57,21 @@ class Keys:
         self.calls = f"{prefix}calls"
         # Writer -> last sequence number in `calls`: how a record that was sent twice is told.
         self.calls_written = f"{prefix}calls_written"
+        # How calls ended, until the archive has it; bounded by who writes it. No TTL: what waits
+        # there while nobody archives is needed as long as the record is.
+        self.ended = f"{prefix}ended"
+        # Which worker archives call records, and how far it is.
+        self.archive = f"{prefix}archive"
         # Rule id -> how often it was hit. No TTL: those of removed rules go after a month.
         self.hits = f"{prefix}hits"
+        # How each feed is set up, and what came of it. No TTL, as the lists that feeds fill have
+        # none.
+        self.feeds = f"{prefix}feeds"
+        self.feeds_state = f"{prefix}feeds_state"
+        # Which worker refreshes feeds; goes by itself when that one does.
+        self.feed_turn = f"{prefix}feed_turn"
+        # The Robocall Mitigation Database, as it was imported last.
+        self.rmd = f"{prefix}rmd"
         self.list_prefix = f"{prefix}list:"
         # One key a counter, each with a TTL as long as its window. No mirror hears of them: none
         # of what mirrors track begins like this.
@@ -89,11 +102,6 @@ class Keys:
             )
         return self.list_prefix + name
 
-    @property
-    def archive(self) -> str:
-        """The hash that says which worker archives call records, and how far it is."""
-        return f"{self.prefix}archive"
-
     def hits_written(self, worker: str) -> str:
         """The number of the last batch of hits that a worker has written."""
         return f"{self.prefix}hits_written:{worker}"
@@ -112,26 +120,6 @@ class Keys:
     def brought(self, name: str, source: str) -> str:
         """The entries of a number list that one source brought; goes when the source does."""
         return f"{self.prefix}brought:{self.list(name).removeprefix(self.list_prefix)}:{source}"
-
-    @property
-    def feeds(self) -> str:
-        """How each feed is set up."""
-        return f"{self.prefix}feeds"
-
-    @property
-    def feeds_state(self) -> str:
-        """What came of each feed. No TTL, as the lists that feeds fill have none."""
-        return f"{self.prefix}feeds_state"
-
-    @property
-    def feed_turn(self) -> str:
-        """Which worker refreshes feeds; goes by itself when that one does."""
-        return f"{self.prefix}feed_turn"
-
-    @property
-    def rmd(self) -> str:
-        """The Robocall Mitigation Database, as it was imported last."""
-        return f"{self.prefix}rmd"
 
     def feed_parts(self, name: str) -> str:
         """What a feed keeps of the files before: complaints by day, votes by number."""

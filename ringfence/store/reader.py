@@ -54,6 +54,10 @@ class Reader:
         key = self._keys.notices
         return await cast("Awaitable[bytes | None]", self._redis.hget(key, notice_id))
 
+    async def of_kind(self, kind: str) -> dict[str, bytes]:
+        """Everything of one kind, a rule, a notice, a feed's set-up: id to its JSON, by id."""
+        return await self._hash(self._keys.of_kind(kind))
+
     async def rejected(self) -> dict[str, str]:
         """Rule id, or kind and name (``trunk:<name>``, ``list:<name>``) to why it was refused."""
         found = await self._hash(self._keys.rejected)

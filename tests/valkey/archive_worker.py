@@ -12,13 +12,14 @@ from pathlib import Path
 import structlog
 
 from ringfence.archive import Archiver
+from ringfence.archive.place import DayFolder
 from ringfence.store.connection import connect_redis
 from ringfence.store.keys import Keys
 
 
 async def main(url: str, folder: str) -> None:
     archiver = Archiver(
-        connect_redis(url), Keys("t:"), Path(folder),
+        connect_redis(url), Keys("t:"), DayFolder(Path(folder)),
         every=0.01, lease_ms=300, stays=timedelta(0),
     )  # fmt: skip
     running = asyncio.create_task(archiver.run())

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from ringfence.archive import Archiver, CallSearch
 from ringfence.archive.day import days_in
 from ringfence.archive.lease import read_status
+from ringfence.archive.place import DayFolder
 from ringfence.archive.reading import ArchiveReader
 from ringfence.calllog.filter import EVERYTHING, CallFilter
 from ringfence.calllog.record import CallRecord, encode_record
@@ -56,7 +57,7 @@ class Start:
     def __call__(self, **settings: Any) -> Archiver:
         client = connect_redis(self._url, timeout=0.5)
         archiver = Archiver(
-            client, KEYS, self._folder, **{"every": 0.01, "lease_ms": 300, **settings}
+            client, KEYS, DayFolder(self._folder), **{"every": 0.01, "lease_ms": 300, **settings}
         )
         self._running[archiver] = asyncio.create_task(archiver.run()), client
         return archiver
@@ -327,7 +328,7 @@ async def test_stream_and_archive_are_one_view_without_doubles(
     late = record(50, at=NOON - timedelta(days=1))
     await screen(redis, *map(record, range(300)), late)
     await until(lambda: archiver.archived == 301)
-    search = CallSearch(redis, KEYS, folder)
+    search = CallSearch(redis, KEYS, DayFolder(folder))
     assert await all_of(search, limit=None) == [*ids(range(300)), late.id]
     await start.stop(archiver)
     # all of it counts as not archived yet: it comes from both
@@ -346,7 +347,7 @@ async def test_a_search_finds_what_is_only_in_the_stream_and_only_in_the_archive
     await start.stop(archiver)
     late = record(10, at=NOON - timedelta(hours=1))
     await screen(redis, record(2_000), late, record(2_001))
-    search = CallSearch(redis, KEYS, folder)
+    search = CallSearch(redis, KEYS, DayFolder(folder))
     found = await all_of(search, limit=None)
     assert found == [*ids(range(2_002)), late.id]
     assert await search.count(NOON.timestamp(), NOON.timestamp() + 2_001) == 2_002
@@ -363,5 +364,5 @@ async def test_files_of_another_redis_do_not_hide_what_is_in_this_one(
     await redis.delete(KEYS.archive)
     await redis.delete(KEYS.calls)
     await redis.xadd(KEYS.calls, {"record": encode_record(record(2))}, id="5-1")
-    search = CallSearch(redis, KEYS, folder)
+    search = CallSearch(redis, KEYS, DayFolder(folder))
     assert record(2).id in await all_of(search)

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from ringfence.archive import Archiver
 from ringfence.archive.lease import read_status
+from ringfence.archive.place import DayFolder
 from ringfence.archive.reading import ArchiveReader
 from ringfence.calllog.filter import EVERYTHING
 from ringfence.calllog.record import CallRecord, decode_record, encode_record
@@ -42,7 +43,7 @@ async def archived(redis: Redis, keys: Keys, tmp_path: Path, until: Until) -> li
     """Four calls: two are archived and gone from Redis, one is in both, one only in Redis."""
     for each in CALLS[:3]:
         await redis.xadd(keys.calls, {"record": encode_record(each)})
-    archiver = Archiver(redis, keys, tmp_path / "archive", every=0.01)
+    archiver = Archiver(redis, keys, DayFolder(tmp_path / "archive"), every=0.01)
     running = asyncio.create_task(archiver.run())
     await until(lambda: archiver.archived == 3)
     running.cancel()

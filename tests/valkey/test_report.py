@@ -124,7 +124,8 @@ async def test_trunks_and_rules_say_what_came_and_what_became_of_it(
     done = ringfence("report", "trunks", "--json", "--csv", str(table))
     report = json.loads(done.stdout)
     assert report["not_recorded"] == ["answered share", "average duration", "share of short calls"]
-    assert "not recorded, and so not here: answered share" in done.stderr
+    assert "not known, and so not here: answered share" in done.stderr
+    assert "(ami.host)" in done.stderr
     first, second = report["trunks"]
     assert (first["trunk"], first["attempts"], first["let_through"]) == ("carrier-a", 5, 1)
     assert (second["trunk"], second["attestation"]["A"]) == ("carrier-b", 1)

@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ringfence.archive import Archiver
+from ringfence.archive.place import DayFolder
 from ringfence.calllog.record import encode_record
 from ringfence.store.keys import Keys
 from tests.unit.archive.parts import NOON, record
@@ -49,7 +50,7 @@ def screen(redis: Redis, keys: Keys, tmp_path: Path, until: Until) -> Callable[.
     async def put(*records: Any) -> None:
         for each in records:
             await redis.xadd(keys.calls, {"record": encode_record(each)})
-        archiver = Archiver(redis, keys, tmp_path / "archive", every=0.01)
+        archiver = Archiver(redis, keys, DayFolder(tmp_path / "archive"), every=0.01)
         running = asyncio.create_task(archiver.run())
         await until(lambda: archiver.archived == len(records))
         running.cancel()

@@ -24,6 +24,7 @@ from ringfence.rules.velocity import Counted, Demand
 from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.counting.local_counters import LocalCounters
 from ringfence.store.counting.pipelined import Pipelined, Reply, Word
+from ringfence.store.ending import end_if_cancelled
 from ringfence.store.keys import Keys
 
 OPEN_SECONDS = 1.0
@@ -96,9 +97,7 @@ class RedisCounters:
         pause = RETRY_SECONDS
         while True:
             lived = await self._spell()
-            if (task := asyncio.current_task()) and task.cancelling():
-                # a connection that fails in the moment of a cancellation may hide it
-                raise asyncio.CancelledError
+            end_if_cancelled()
             if lived is not None:
                 pause = RETRY_SECONDS if lived >= STEADY_SECONDS else min(pause * 2, RETRY_MOST)
             await asyncio.sleep(pause)

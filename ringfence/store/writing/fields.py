@@ -1,5 +1,5 @@
-"""What may stand in the hashes of rules, trunks, callees, providers and notices, and what a write
-of one did; does no I/O and knows no Redis."""
+"""What may stand in the hashes of rules, trunks, callees, providers, notices, disputes and feeds,
+and what a write of one did; does no I/O and knows no Redis."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from ringfence.call import clean
+from ringfence.feeds.model import checked_name, decode_feed, encode_feed
 from ringfence.providers.model import decode_provider, encode_provider
 from ringfence.providers.notice import decode_notice, encode_notice
+from ringfence.redress.model import decode_dispute, encode_dispute
 from ringfence.rules import decode_rule, encode_rule
 from ringfence.rules.callees import decode_callee, encode_callee
 from ringfence.rules.compile import compile_rule
 from ringfence.store.writing.scripting import WriteRefused
 from ringfence.trunk import decode_trunk, encode_trunk
 
-Kind = Literal["rule", "trunk", "callee", "provider", "notice"]
+Kind = Literal["rule", "trunk", "callee", "provider", "notice", "dispute", "feed"]
 
 
 class Written(StrEnum):
@@ -75,9 +77,19 @@ def _checked_notice(id: str, text: bytes | str) -> bytes:
     return encode_notice(decode_notice(id, text))
 
 
+def _checked_dispute(id: str, text: bytes | str) -> bytes:
+    return encode_dispute(decode_dispute(id, text))
+
+
+def _checked_feed(name: str, text: bytes | str) -> bytes:
+    return encode_feed(decode_feed(checked_name(name), text))
+
+
 _CHECKS: dict[Kind, Callable[[str, bytes | str], bytes]] = {
     "trunk": _checked_trunk,
     "callee": _checked_callee,
     "provider": _checked_provider,
     "notice": _checked_notice,
+    "dispute": _checked_dispute,
+    "feed": _checked_feed,
 }

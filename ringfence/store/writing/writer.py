@@ -148,7 +148,8 @@ class Writer(ListWriter):
             raise Moved(f"{kind} {clean(id, 80)} was changed by somebody else meanwhile: try again")
 
     async def apply(self, changes: Sequence[FieldChange], op: str = "import") -> None:
-        """Set and remove rules, trunks, callees, providers, notices, all in one step or none.
+        """Set and remove rules, trunks, callees, providers, notices, disputes and feeds' set-ups,
+        all in one step or none.
 
         Refused where one is no more what it `was`: somebody else has changed it.
         """
@@ -157,7 +158,7 @@ class Writer(ListWriter):
             if now is not None:
                 now = checked(kind, id, now)
             arguments += [kind, id, was or b"", now or b""]
-        hashes = ("trunk", "callee", "provider", "notice")
+        hashes = ("trunk", "callee", "provider", "notice", "dispute", "feed")
         keys = [*self._keys_of("rule"), *(self._keys.of_kind(kind) for kind in hashes)]
         if moved := await self._run("set_fields", keys, arguments, {}):
             named = ", ".join(clean(each.decode(errors="replace"), 80) for each in moved[:5])

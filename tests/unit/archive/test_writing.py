@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.archive.day import DayDamaged, DayRefused, day_path, days_in, open_to_write
+from ringfence.archive.day import (
+    DayDamaged,
+    DayRefused,
+    day_path,
+    days_in,
+    open_to_write,
+    set_aside,
+)
 from ringfence.archive.reading import ArchiveReader
 from ringfence.archive.writing import START, DayFiles, LeaseLost
 from ringfence.calllog.filter import EVERYTHING
@@ -91,7 +98,8 @@ def test_a_damaged_file_is_set_aside_under_another_name(
     day_path(folder, DAY).write_bytes(b"x" * 10_000)
     with pytest.raises(DayDamaged) as caught:
         put(record(2))
-    assert files.set_aside(caught.value.path).name == "2026-11-20.damaged-1"
+    files.close()
+    assert set_aside(caught.value.path).name == "2026-11-20.damaged-1"
     assert put(record(1), record(2)) == 2
     assert len(numbers(folder)) == 2
 

@@ -65,3 +65,37 @@ def test_memory_is_bounded_however_many_trunks_there_are() -> None:
         report.add(let_through(number, trunk=f"t-{number}"))
     assert len(report.groups) == traffic.MOST_GROUPS + 1
     assert report.groups[OTHERS].attempts == 50
+
+
+ENDED = {"ended": "2026-11-21T12:00:00.000Z"}
+TALKED = {**ENDED, "answered": "2026-11-21T11:59:00.000Z"}
+
+
+def test_shares_are_of_the_calls_let_through_whose_end_is_known() -> None:
+    report = TrafficReport("trunk")
+    for fields in ({**TALKED, "duration": 60.0}, {**TALKED, "duration": 6.0}, ENDED, {}):
+        report.add(let_through(**fields))
+    # an intercept in an answered call is nothing that anybody took
+    report.add(record(**TALKED, duration=9.0, action="intercept"))
+    ((_, found),) = report.ordered
+    document = found.document()
+    assert (report.let_through, report.ended) == (4, 3)
+    assert (document["end_known"], document["answered"], document["short"]) == (3, 2, 1)
+    assert (document["answered_share"], document["short_share"]) == (0.6667, 0.5)
+    assert document["average_duration"] == 33.0
+
+
+def test_what_is_short_may_be_said() -> None:
+    report = TrafficReport("trunk", short=30)
+    for seconds in (0.0, 30.0, 30.1):
+        report.add(let_through(**TALKED, duration=seconds))
+    ((_, found),) = report.ordered
+    assert found.short == 2
+
+
+def test_without_a_known_end_nothing_is_said_instead_of_zero() -> None:
+    report = TrafficReport("trunk")
+    report.add(let_through())
+    ((_, found),) = report.ordered
+    names = ("answered", "answered_share", "average_duration", "short", "short_share")
+    assert [found.document()[name] for name in names] == [None] * 5

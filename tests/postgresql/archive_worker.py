@@ -1,0 +1,37 @@
+"""A worker that only archives into PostgreSQL, until it is killed: run as a process.
+
+Start: ``python -m tests.postgresql.archive_worker REDIS_URL URL``; it prints a line for each batch.
+"""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+
+import structlog
+
+from ringfence.archive import Archiver
+from ringfence.archive.postgresql.place import PostgresqlPlace
+from ringfence.store.connection import connect_redis
+from ringfence.store.keys import Keys
+
+
+async def main(redis: str, url: str) -> None:
+    archiver = Archiver(
+        connect_redis(redis), Keys("t:"), PostgresqlPlace(url),
+        every=0.01, lease_ms=300, stays=timedelta(0),
+    )  # fmt: skip
+    running = asyncio.create_task(archiver.run())
+    told = 0
+    while not running.done():
+        if archiver.archived > told:
+            told = archiver.archived
+            os.write(1, b"%d\n" % told)
+        await asyncio.sleep(0.002)
+    await running
+
+
+if __name__ == "__main__":
+    # standard output is the test's
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -23,7 +23,7 @@ COMMANDS = {
     "provider": ("ringfence.cli.provider", "Providers: add, set, show, list, remove, history."),
     "notice": ("ringfence.cli.notice", "Notices about providers: deadlines, steps, blocks."),
     "feed": ("ringfence.cli.feed", "Feeds: import, schedule, refresh, status, rules, history."),
-    "export": ("ringfence.cli.export", "Rules, trunks, callees and lists into one readable file."),
+    "export": ("ringfence.cli.export", "All that admins keep into one readable file."),
     "import": ("ringfence.cli.import_", "Such a file into Redis; shows the difference first."),
     "check": ("ringfence.cli.check", "What would happen to this call, and why."),
     "identity": ("ringfence.cli.identity", "Identity headers by hand: take apart, verify."),

@@ -14,16 +14,17 @@ def asserted(
     signer: str = "",
     origid: str = "",
     reason: str = "",
+    diverters: tuple[str, ...] = (),
 ) -> Attestation | None:
-    """None where nothing is said. A level, a signer or an origid alone means that the signature
-    held; a reason, that it did not, or that there was none to check.
+    """None where nothing is said. A level, a signer, a diverter or an origid alone means that the
+    signature held; a reason, that it did not, or that there was none to check.
 
     `origin` says who says so. ValueError names what to leave out, with `prefix` in front of it.
     """
-    if not (level or verification or signer or origid or reason):
+    if not (level or verification or signer or origid or reason or diverters):
         return None
     failure = Failure(Reason(reason)) if reason else None
-    proof = _proof(level, signer, origid)
+    proof = _proof(level, signer, origid, " ".join(diverters))
     if failure is not None:
         implied = Verification.FAILED if failure.proves else Verification.NONE
     else:
@@ -48,13 +49,16 @@ def asserted(
         signer=signer,
         code=failure.code if failure else 0,
         reason=reason,
+        diverters=diverters,
     )
 
 
-_NAMES = {"attestation": "level", "signer": "signer", "origid": "origid"}
+_NAMES = {"attestation": "level", "signer": "signer", "origid": "origid",
+          "diverter": "diverter"}  # fmt: skip
 
 
-def _proof(level: str, signer: str, origid: str) -> tuple[str, str] | None:
+def _proof(level: str, signer: str, origid: str, diverter: str) -> tuple[str, str] | None:
     """What only a signature that held can show."""
-    given = {"attestation": level if level != "none" else "", "signer": signer, "origid": origid}
+    given = {"attestation": level if level != "none" else "", "signer": signer, "origid": origid,
+             "diverter": diverter}  # fmt: skip
     return next(((name, value) for name, value in given.items() if value), None)

@@ -96,7 +96,7 @@ def block(invocation: Invocation, callee_id: str, values: tuple[str, ...], remov
 @command.command("list")
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
-    """All customers with choices of their own.
+    """All customers with choices of their own, and which of them claim the same number.
 
     \b
     Example:
@@ -108,6 +108,8 @@ def list_(invocation: Invocation) -> None:
             return await store.reader.callees()
 
     callees = run(work())
+    for note in views.overlaps(callees):
+        click.echo(f"note: {one_line(note)}", err=True)
     if invocation.json:
         print_json([views.document(*item) for item in callees.items()])
     elif not callees:

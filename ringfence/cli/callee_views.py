@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from ringfence.cli.output import moment
-from ringfence.rules.callees import Callee, decode_callee
+from ringfence.rules.callee_overlaps import overlaps_of
+from ringfence.rules.callees import Callee, decode_callee, read_callee
 from ringfence.rules.model import Values, values_of
 from ringfence.store.writing.history import version_of
 
@@ -30,6 +34,18 @@ def row(callee_id: str, text: bytes) -> tuple[str, ...]:
         "on",
         callee.note,
     )
+
+
+def overlaps(callees: Mapping[str, bytes]) -> Iterator[str]:
+    """Numbers that two of them claim, a line each, of many the first."""
+    good = []
+    for item in callees.items():
+        with contextlib.suppress(ValueError):
+            good.append(read_callee(*item))
+    found = overlaps_of(good)
+    yield from map(str, islice(found, MOST_SHOWN))
+    if more := sum(1 for _ in found):
+        yield f"{more} more numbers are claimed twice"
 
 
 def summary(callee: Callee) -> str:

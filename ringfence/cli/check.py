@@ -11,34 +11,29 @@ import msgspec
 
 from ringfence.attestation import Attestation, Level, Reason, Verification
 from ringfence.call import CallAttempt
+from ringfence.cli.asserted_counts import (
+    COUNTS,
+    Counts,
+    counted_as_said,
+    parse_counts,
+    without_counter,
+)
 from ringfence.cli.assertion import asserted
+from ringfence.cli.check_ground import world_of
 from ringfence.cli.check_view import Answer, document, print_answer
 from ringfence.cli.identity_attempt import prove_attempt, signed_attempt
 from ringfence.cli.identity_capture import load_capture
 from ringfence.cli.identity_proof import Means, means_of
 from ringfence.cli.invocation import Command, Invocation, print_json
-from ringfence.cli.membership import find_in_list
 from ringfence.cli.output import parse_moment
-from ringfence.cli.rule_views import read_rule
 from ringfence.cli.session import Store, open_store, run
-from ringfence.cli.stored import stored_callees
 from ringfence.config import Settings
-from ringfence.lists import NumberList
-from ringfence.providers.model import decode_provider
-from ringfence.providers.register import good, with_providers
-from ringfence.rules import compile_rules, demands, evaluate, explain
-from ringfence.rules.callee_book import compile_callees
-from ringfence.rules.conditions.numbering_lists import NUMBERING_LISTS, entries_asked
-from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
-from ringfence.rules.respond import PASSED_LIST
+from ringfence.rules import demands, evaluate, explain
 from ringfence.screening import call_of
 from ringfence.store.counting.counters import Peek
-from ringfence.trunk import DEFAULT_TRUNK, decode_trunk
-from ringfence.world import World
+from ringfence.trunk import DEFAULT_TRUNK
 
-ALWAYS_ASKED = frozenset({EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST, *NUMBERING_LISTS})
-"""Lists that count without a rule that names them."""
-ASSERTED = ("attestation", "verification", "signer", "origid", "reason")
+ASSERTED = ("attestation", "verification", "signer", "origid", "reason", "diverters")
 
 
 @click.command("check", cls=Command)
@@ -53,6 +48,8 @@ ASSERTED = ("attestation", "verification", "signer", "origid", "reason")
 @click.option("--attestation", type=click.Choice([str(level) for level in Level]))
 @click.option("--verification", type=click.Choice([str(each) for each in Verification]))
 @click.option("--signer", default="", metavar="SPC", help="Who signed: a service provider code.")
+@click.option("--diverter", "diverters", multiple=True, metavar="SPC",
+              help="Who sent the call on, and signed that; repeatable.")  # fmt: skip
 @click.option("--origid", default="", help="Origination id of the signature.")
 @click.option(
     "--reason",
@@ -74,6 +71,10 @@ ASSERTED = ("attestation", "verification", "signer", "origid", "reason")
     help="With --identity: the signer's, instead of fetching it. Repeatable.",
 )
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Repeatable.")
+@click.option("--rate", default="", metavar="[RULE=]COUNT",
+              help="As if so many calls had come, this one included, "
+              "in place of what is counted.")  # fmt: skip
+@click.option("--spread", default="", metavar="[RULE=]COUNT", help="The same of a spread.")
 @click.option("--at", metavar="WHEN", help="A time such as 2027-01-31T08:00:00-05:00; else now.")
 @click.option("--all", "everything", is_flag=True, help="Every rule, also of many.")
 @click.pass_obj
@@ -81,8 +82,8 @@ def command(invocation: Invocation, /, everything: bool, at: str | None, **facts
     """What would happen to this call, and why, rule by rule. Nothing is placed or recorded.
 
     Before the rules come the emergency guard, then what the called customer allows or blocks.
-    Without --attestation the call is unsigned; a level, a signer or an origid means that its
-    signature held. With --identity its headers are verified as `ringfence serve` does it.
+    Without --attestation the call is unsigned; a level, a signer, a diverter or an origid means
+    that its signature held. With --identity its headers are verified as `ringfence serve` does it.
     With --at it comes at another time: schedules, and rules and entries as they will be in force.
 
     \b
@@ -93,6 +94,7 @@ def command(invocation: Invocation, /, everything: bool, at: str | None, **facts
     if not any(facts.values()):
         raise click.UsageError("nothing to check: give --caller and --called, as the trunk does")
     attestation = _attestation(facts)
+    counts = _counts(facts)
     now = datetime.now(UTC)
     when = (parse_moment(at, now) if at is not None else now).timestamp()
     notes: list[str] = []
@@ -105,7 +107,7 @@ def command(invocation: Invocation, /, everything: bool, at: str | None, **facts
 
     async def work() -> Answer:
         async with open_store(invocation.settings) as store:
-            asked = _Asked(attempt, attestation, means, when)
+            asked = _Asked(attempt, attestation, means, when, counts)
             return await _answer(store, asked, invocation.settings, notes)
 
     answer = run(work())
@@ -149,12 +151,21 @@ class _Asked(NamedTuple):
     attestation: Attestation | None
     means: Means | None
     at: float
+    counts: Counts
+
+
+def _counts(facts: dict[str, Any]) -> Counts:
+    try:
+        return Counts(*(parse_counts(f"--{name}", facts[name]) for name in COUNTS))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _attestation(facts: dict[str, Any]) -> Attestation | None:
     given = {name: facts[name] for name in ASSERTED if facts[name]}
     if facts["identity"] is not None and given:
-        raise click.UsageError(f"--identity is verified: leave out --{next(iter(given))}")
+        name = next(iter(given)).removesuffix("s")
+        raise click.UsageError(f"--identity is verified: leave out --{name}")
     if facts["certificates"] and facts["identity"] is None:
         raise click.UsageError("--certificate goes with --identity")
     level, verification = given.pop("attestation", ""), given.pop("verification", "")
@@ -165,8 +176,8 @@ def _attestation(facts: dict[str, Any]) -> Attestation | None:
 
 
 async def _answer(store: Store, asked: _Asked, settings: Settings, notes: list[str]) -> Answer:
-    attempt, attestation, _, now = asked
-    world = await _world(store, attempt, now, notes)
+    attempt, attestation, _, now, counts = asked
+    world = await world_of(store, attempt, now, notes)
     trunk = world.trunks.get(attempt.trunk, DEFAULT_TRUNK)
     proof = None
     if asked.means is not None and "ringfence" in trunk.attestation:
@@ -183,42 +194,13 @@ async def _answer(store: Store, asked: _Asked, settings: Settings, notes: list[s
     given: dict[str, Any] = {"monitor": monitor, "choice": choice}
     wanted = demands(world.rules, call, world.lists, now, **given)
     # As it would be with this call, which is not counted for that.
-    given["counted"] = await Peek(store.redis, store.keys).count(wanted, now)
+    peeked = await Peek(store.redis, store.keys).count(wanted, now)
+    rules = world.rules.rules
+    given["counted"] = {**peeked, **counted_as_said(rules, call, counts)}
+    notes += without_counter(rules, counts)
     given["thresholds"] = thresholds
     verdict = evaluate(world.rules, call, world.lists, now, **given)
     steps = explain(world.rules, call, world.lists, now, **given)
     if monitor:
         notes.append("screening.monitor is on: every rule only notes")
     return Answer(call, now, attempt.called, choice, verdict, steps, notes, proof)
-
-
-async def _world(store: Store, attempt: CallAttempt, now: float, notes: list[str]) -> World:
-    shown = [read_rule(*item) for item in (await store.reader.rules()).items()]
-    notes += [f"rule {s.id} is refused and left out: {s.refused}" for s in shown if not s.rule]
-    book = compile_rules(s.rule for s in shown if s.rule)
-    trunks = {}
-    if text := (await store.reader.trunks()).get(attempt.trunk):
-        try:
-            trunks[attempt.trunk] = decode_trunk(attempt.trunk, text)
-        except ValueError as error:
-            notes.append(f"trunk {attempt.trunk} is refused, the defaults are taken: {error}")
-    trunks = with_providers(trunks, good(await store.reader.providers(), decode_provider))
-    call = call_of(attempt, trunks.get(attempt.trunk, DEFAULT_TRUNK))
-    found = await stored_callees(store)
-    notes += [f"{reason}: left out" for reason in found.refused.values()]
-    callees = compile_callees(found.good)
-    owner = callees.owner(call.called)
-    named = book.list_names | (owner.list_names if owner else frozenset())
-    lists = {}
-    numbers_of_call = (call.caller, call.called)
-    by_plan = [each for number in numbers_of_call for each in entries_asked(number)]
-    for name in sorted(named | ALWAYS_ASKED):
-        # only what this call meets is fetched: a list may have millions of entries
-        numbers = lists[name] = NumberList(name)
-        for number in by_plan if name in NUMBERING_LISTS else numbers_of_call:
-            if there := await find_in_list(store, name, number, now):
-                numbers.add(there.entry, there.expires)
-        if name in named and not len(numbers) and not await store.reader.list_size(name):
-            who = "a rule" if name in book.list_names else f"callee {owner.id}" if owner else ""
-            notes.append(f"there is no list {name}, which {who} names")
-    return World(book, lists, trunks, callees)

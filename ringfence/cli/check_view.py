@@ -67,6 +67,7 @@ def print_answer(answer: Answer, *, everything: bool) -> None:
         ("user agent", call.user_agent),
         ("attestation", signed),
         ("signer", attestation.signer),
+        ("sent on by", ", ".join(attestation.diverters)),
         ("origid", attestation.origid),
         ("at", moment(answer.at)),
     ])  # fmt: skip

@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
-from ringfence.cli.export_file import Exported, callee_document, rule_document, trunk_document
+from ringfence.cli.export_file import Exported
+from ringfence.cli.export_sections import HASHES, Document, Section
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.session import Store
-from ringfence.cli.stored import (
-    Fields,
-    stored_callees,
-    stored_list,
-    stored_rules,
-    stored_trunks,
-)
-from ringfence.rules import Rule, encode_rule
-from ringfence.rules.callees import Callee, encode_callee
-from ringfence.store.writing.writer import FieldChange, Kind
-from ringfence.trunk import encode_trunk
-
-Document = dict[str, Any]
+from ringfence.cli.stored import Fields, stored, stored_list
+from ringfence.rules import Rule
+from ringfence.store.writing.writer import FieldChange
 
 
 class Changed(NamedTuple):
-    """One rule, trunk or callee: None where there is none before or after; `refused` says why what
-    stands in Redis cannot be read."""
+    """One rule, trunk, notice or the like: None where there is none before or after; `refused`
+    says why what stands in Redis cannot be read."""
 
     name: str
     before: Document | None
@@ -44,7 +33,7 @@ class Changed(NamedTuple):
 
 
 class FieldsDifference(NamedTuple):
-    """The difference in rules, in trunks or in callees. `kept`: in Redis only, and left there."""
+    """The difference in one section that is a hash. `kept`: in Redis only, and left there."""
 
     changes: list[Changed]
     same: int
@@ -70,21 +59,14 @@ class ListDifference(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """All of it; a section that is left alone is None. `gone` are lists that go, with their size;
-    `lists_kept` those that are in Redis only and stay."""
+    """All of it: `hashes` has the sections that are looked at, `lists` is None where they are left
+    alone. `gone` are lists that go, with their size; `lists_kept` those that are in Redis only and
+    stay."""
 
-    rules: FieldsDifference | None
-    trunks: FieldsDifference | None
-    callees: FieldsDifference | None
+    hashes: dict[str, FieldsDifference]
     lists: list[ListDifference] | None
     gone: dict[str, int]
     lists_kept: int
-
-    @property
-    def hashes(self) -> dict[str, FieldsDifference]:
-        """The sections that are hashes, as far as they are looked at."""
-        parts = {"rules": self.rules, "trunks": self.trunks, "callees": self.callees}
-        return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +76,7 @@ class Difference(NamedTuple):
 
     @property
     def fields(self) -> list[FieldChange]:
-        """What is to be written to the rules, trunks and callees."""
+        """What is to be written to the hashes."""
         return [changed.write for each in self.hashes.values() for changed in each.changes]
 
 
@@ -108,66 +90,45 @@ async def compare(
 ) -> Difference:
     """What `wanted` would change. `sign` puts into a rule that changes who changes it.
 
-    Without `prune` nothing goes, neither rules nor trunks, callees, lists or entries of them.
+    Without `prune` nothing goes, neither rules nor anything else, lists or entries of them.
     """
-    rules = trunks = callees = None
-    if wanted.rules is not None:
-        found = await stored_rules(store)
-        rules = _hash("rule", found, wanted.rules, _rule(found, sign), _shown_rule, prune=prune)
-    if wanted.trunks is not None:
-        found = await stored_trunks(store)
-        trunks = _hash("trunk", found, wanted.trunks, encode_trunk, trunk_document, prune=prune)
-    if wanted.callees is not None:
-        found = await stored_callees(store)
-        show = _shown_callee
-        callees = _hash("callee", found, wanted.callees, encode_callee, show, prune=prune)
+    hashes: dict[str, FieldsDifference] = {}
+    for name, section in HASHES.items():
+        if name in wanted.hashes:
+            found = await stored(store, section)
+            encode = _rule(found, section, sign) if name == "rules" else section.encode
+            hashes[name] = _hash(section, found, wanted.hashes[name], encode, prune=prune)
     if wanted.lists is None:
-        return Difference(rules, trunks, callees, None, {}, 0)
+        return Difference(hashes, None, {}, 0)
     lists = [
         await _list(store, name, contents, now, prune=prune)
         for name, contents in sorted(wanted.lists.items())
     ]
     others = [n for n in await store.reader.list_names() if n not in wanted.lists]
     if not prune:
-        return Difference(rules, trunks, callees, lists, {}, len(others))
+        return Difference(hashes, lists, {}, len(others))
     gone = {name: await store.reader.list_size(name) for name in others}
-    return Difference(rules, trunks, callees, lists, gone, 0)
+    return Difference(hashes, lists, gone, 0)
 
 
-def _shown_rule(rule: Rule) -> Document:
-    # Who added a rule and when is no part of what it does; nor is whether one value is in brackets.
-    document = rule_document(msgspec.structs.replace(rule, added_by="", added_at=None))
-    for name, value in document.get("when", {}).items():
-        document["when"][name] = [value] if isinstance(value, str) else value
-    return document
-
-
-def _shown_callee(callee: Callee) -> Document:
-    document = callee_document(msgspec.structs.replace(callee, added_by="", added_at=None))
-    return {
-        name: [value] if name in ("numbers", "allow", "block") and isinstance(value, str) else value
-        for name, value in document.items()
-    }
-
-
-def _rule(found: Fields, sign: Callable[[Rule], Rule]) -> Callable[[Rule], bytes]:
+def _rule(found: Fields, section: Section, sign: Callable[[Rule], Rule]) -> Callable[[Rule], bytes]:
     def encode(rule: Rule) -> bytes:
         # A new rule keeps who added it, where the file says so: it comes from elsewhere.
         known = rule.id in found.raw or not rule.added_by
-        return encode_rule(sign(rule) if known else rule)
+        return section.encode(sign(rule) if known else rule)
 
     return encode
 
 
 def _hash(
-    kind: Kind,
+    section: Section,
     found: Fields,
     wanted: dict[str, Any],
     encode: Callable[[Any], bytes],
-    show: Callable[[Any], Document],
     *,
     prune: bool,
 ) -> FieldsDifference:
+    kind, show = section.kind, section.compared
     changes: list[Changed] = []
     same = 0
     for name, each in sorted(wanted.items()):

@@ -12,8 +12,10 @@ import click
 
 from ringfence.cli.difference import Changed, Difference, FieldsDifference, ListDifference
 from ringfence.cli.export_file import moment_text
+from ringfence.cli.foreseen import Foreseen
 from ringfence.cli.output import one_line
 from ringfence.cli.rule_views import conditions, deed
+from ringfence.feeds.address import shown
 from ringfence.rules import Rule, decode_rule
 
 MOST_ENTRIES = 20
@@ -34,6 +36,14 @@ def print_difference(difference: Difference) -> None:
         click.echo(click.style(f"list {name}: removed, with {counted(size, 'entry')}", fg="red"))
     if difference.lists_kept:
         click.echo(f"lists{_kept(difference.lists_kept)}")
+
+
+def print_foreseen(ahead: Foreseen) -> None:
+    """What follows by itself, as lines on stdout; notes on stderr."""
+    for text in ahead.blocks:
+        click.echo(click.style(f"! {one_line(text)}", fg="red", bold=True))
+    for text in ahead.notes:
+        click.echo(f"note: {one_line(text)}", err=True)
 
 
 def document_of(difference: Difference) -> dict[str, Any]:
@@ -71,23 +81,39 @@ def _mark(changed: Changed) -> str:
 
 
 def difference_text(changed: Changed) -> str:
-    """What is different in one rule, trunk or callee, in one line."""
+    """What is different in one rule, notice or the like, in one line."""
     if changed.refused and changed.after is not None:
         return f"was refused ({changed.refused}) → {_summary(changed, changed.after)}"
     if changed.before is None or changed.after is None:
         return _summary(changed, changed.after or changed.before or {})
     return ", ".join(
-        f"{name} {_value(before)} → {_value(after)}"
-        for name, (before, after) in changed.fields.items()
+        f"{name} {_change(before, after)}" for name, (before, after) in changed.fields.items()
     )
+
+
+def _change(before: Any, after: Any) -> str:
+    if _is_record(before) or _is_record(after):
+        # steps of a notice, contacts of a provider: as text they would fill the screen
+        return f"{len(before or ())} → {len(after or ())} entries"
+    return f"{_brief(before)} → {_brief(after)}"
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 
 
 def _summary(changed: Changed, document: dict[str, Any]) -> str:
     if changed.write.kind == "rule" and document:
         rule: Rule = decode_rule(changed.name, json.dumps(document))
         return f"{deed(rule)} {conditions(rule)}" + (f" ({rule.note})" if rule.note else "")
-    shown = ", ".join(f"{name} {_value(value)}" for name, value in document.items())
-    return shown or changed.refused or "the defaults"
+    said = ", ".join(f"{name} {_brief(value)}" for name, value in document.items())
+    return said or changed.refused or "the defaults"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        return _value(shown(value))  # behind a ? there may be a key
+    return f"({counted(len(value), 'entry')})" if _is_record(value) else _value(value)
 
 
 def _value(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ringfence.archive import archive_of
 from ringfence.cli import dispute_views as views
 from ringfence.cli.dispute_calls import Looked, about, look
 from ringfence.cli.history import history_command
@@ -74,7 +75,7 @@ def add(
 
     async def work() -> tuple[Found, Looked]:
         async with open_store(invocation.settings, invocation.signature) as store:
-            looked = await about(store, invocation.settings.state.path, number, call_id, now)
+            looked = await about(store, archive_of(invocation.settings), number, call_id, now)
             dispute = Dispute(
                 number=looked.number,
                 received=came,
@@ -190,7 +191,7 @@ def lift(invocation: Invocation, /, dispute_id: str, text: str) -> None:
             # the number is let through first: looking through a long call log takes its time
             step = step_of(now, invocation.signature.who, Does.LIFTED, text)
             found = await disputes.lift(dispute_id, step)
-            looked = await look(store, invocation.settings.state.path, number, now)
+            looked = await look(store, archive_of(invocation.settings), number, now)
             return await disputes.note_blockers(found.id, looked.blocked_by), looked
 
     found, looked = run(work())

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from ringfence.archive.place import Place
 from ringfence.calllog.filter import CallFilter
 from ringfence.cli.output import one_line
 from ringfence.cli.refusals import Refused
@@ -31,11 +31,11 @@ class Looked(NamedTuple):
     notes: tuple[str, ...]
 
 
-async def about(store: Store, state: Path, number: str, call_id: str, now: datetime) -> Looked:
+async def about(store: Store, place: Place, number: str, call_id: str, now: datetime) -> Looked:
     """By a number, by the id of a rejected call, or by both, which must belong together."""
     notes: tuple[str, ...] = ()
     if call_id:
-        caller = await _caller_of(store, state, call_id)
+        caller = await _caller_of(store, place, call_id)
         if caller is None:
             if not number:
                 raise Refused(f"no call {one_line(call_id)[:40]} in the log: give the number too")
@@ -46,13 +46,13 @@ async def about(store: Store, state: Path, number: str, call_id: str, now: datet
             raise Refused(f"call {call_id[:40]} came from {one_line(caller)[:40]}: check both")
     if not number:
         raise click.UsageError("give the number, or --id of a rejected call")
-    looked = await look(store, state, _e164(number), now)
+    looked = await look(store, place, _e164(number), now)
     return looked._replace(notes=(*notes, *looked.notes))
 
 
-async def look(store: Store, state: Path, number: str, now: datetime) -> Looked:
+async def look(store: Store, place: Place, number: str, now: datetime) -> Looked:
     """What had blocked a number."""
-    records = CallRecords(store.redis, store.keys, state)
+    records = CallRecords(store.redis, store.keys, place)
     blockers = Blockers()
     wanted = CallFilter(caller=number, since=(now - LOOK_BACK).timestamp())
     async with contextlib.aclosing(records.of(wanted)) as found:
@@ -63,8 +63,8 @@ async def look(store: Store, state: Path, number: str, now: datetime) -> Looked:
     return Looked(number, blockers.found, tuple(records.notes()))
 
 
-async def _caller_of(store: Store, state: Path, call_id: str) -> str | None:
-    records = CallRecords(store.redis, store.keys, state)
+async def _caller_of(store: Store, place: Place, call_id: str) -> str | None:
+    records = CallRecords(store.redis, store.keys, place)
     async with contextlib.aclosing(records.of(CallFilter(id=call_id))) as found:
         async for record in found:
             return record.caller_e164 or record.caller

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import click
 
 from ringfence.cli import export_file
 from ringfence.cli.difference_view import counted
-from ringfence.cli.export_file import SECTIONS
+from ringfence.cli.export_sections import HASHES, SECTIONS
 from ringfence.cli.invocation import Command, Invocation, print_json
-from ringfence.cli.refusals import Refused
+from ringfence.cli.replacing import replacing
 from ringfence.cli.session import Store, open_store, run
-from ringfence.cli.stored import (
-    Fields,
-    stored_callees,
-    stored_list,
-    stored_rules,
-    stored_trunks,
-)
+from ringfence.cli.stored import stored, stored_list
 
-HASHES: dict[str, tuple[Callable[[Store], Awaitable[Fields]], Callable[[Any], dict[str, Any]]]] = {
-    "rules": (stored_rules, export_file.rule_document),
-    "trunks": (stored_trunks, export_file.trunk_document),
-    "callees": (stored_callees, export_file.callee_document),
-}
+ALWAYS_COUNTED = ("rules", "trunks", "callees")
 LINES_AT_ONCE = 1_000
 MOST_NAMED = 5
 
@@ -41,9 +27,7 @@ MOST_NAMED = 5
 class Counts(NamedTuple):
     """What was exported, and in one line each what could not be."""
 
-    rules: int
-    trunks: int
-    callees: int
+    hashes: dict[str, int]
     lists: dict[str, int]
     left_out: list[str]
 
@@ -64,14 +48,15 @@ def parse_only(ctx: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.command("export", cls=Command)
 @click.argument("target", metavar="[FILE|-]", default="-")
 @click.option(
-    "--only", default="", metavar="SECTIONS", callback=parse_only, help=f"Of {','.join(SECTIONS)}."
+    "--only", default="", metavar="SECTIONS", callback=parse_only, help=f"Of {', '.join(SECTIONS)}."
 )
 @click.pass_obj
 def command(invocation: Invocation, target: str, only: tuple[str, ...]) -> int:
-    """Write rules, trunks, callees and lists, with their expiries, into one file, or to stdout.
+    """Write what admins keep in Redis into one file, or to stdout.
 
-    The same state gives the same file, one list entry a line, so that two exports can be compared
-    with diff. What is refused in Redis is left out and named, with exit code 1.
+    That is rules, trunks, callees, providers, notices, disputes, feeds' set-ups, and lists with
+    their expiries. The same state gives the same file, one list entry a line, so that two exports
+    can be compared with diff. What is refused in Redis is left out and named, with exit code 1.
 
     \b
     Example:
@@ -91,11 +76,15 @@ def command(invocation: Invocation, target: str, only: tuple[str, ...]) -> int:
         click.echo(f"left out: {line}", err=True)
     if target != "-":
         if invocation.json:
-            print_json({"file": target, **counts._asdict()})
+            left_out = {"left_out": counts.left_out}
+            print_json({"file": target, **counts.hashes, "lists": counts.lists, **left_out})
         else:
             entries = counted(sum(counts.lists.values()), "entry")
-            fields = ((counts.rules, "rule"), (counts.trunks, "trunk"), (counts.callees, "callee"))
-            counted_fields = ", ".join(counted(*each) for each in fields)
+            counted_fields = ", ".join(
+                counted(number, HASHES[name].kind)
+                for name, number in counts.hashes.items()
+                if number or name in ALWAYS_COUNTED
+            )
             click.echo(
                 f"{target}: {counted_fields}, {counted(len(counts.lists), 'list')} with {entries}"
             )
@@ -107,10 +96,10 @@ async def _export(store: Store, out: IO[bytes], only: tuple[str, ...]) -> Counts
     numbers = dict.fromkeys(HASHES, 0)
     sizes: dict[str, int] = {}
     out.write(export_file.head().encode())
-    for name, (stored, document) in HASHES.items():
+    for name, section in HASHES.items():
         if name in only:
-            found = await stored(store)
-            documents = {id: document(each) for id, each in found.good.items()}
+            found = await stored(store, section)
+            documents = {id: section.document(each) for id, each in found.good.items()}
             out.write(export_file.hash_section(name, documents).encode())
             left_out += found.refused.values()
             numbers[name] = len(documents)
@@ -120,7 +109,7 @@ async def _export(store: Store, out: IO[bytes], only: tuple[str, ...]) -> Counts
             sizes[name] = await _put_list(store, out, name, left_out, first=not sizes)
         out.write(b"\n}" if sizes else b"}")
     out.write(export_file.tail().encode())
-    return Counts(**numbers, lists=sizes, left_out=left_out)
+    return Counts(numbers, sizes, left_out)
 
 
 async def _put_list(
@@ -138,8 +127,6 @@ async def _put_list(
 
 @contextmanager
 def _opened(target: str) -> Iterator[IO[bytes]]:
-    """The file, in the place of the old one once it is complete; readable for its owner only, as
-    customers' numbers may be in it."""
     if target == "-":
         try:
             yield sys.stdout.buffer
@@ -147,24 +134,5 @@ def _opened(target: str) -> Iterator[IO[bytes]]:
         except BrokenPipeError as error:
             raise _Unread from error
         return
-    path = Path(target).resolve()
-    try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as out:  # a pipe, or a device
-                yield out
-            return
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".export-", delete=False) as file:
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                if path.exists():
-                    Path(file.name).chmod(stat.S_IMODE(path.stat().st_mode))
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        if isinstance(error, ConnectionError | TimeoutError):
-            raise  # no fault of the file's
-        raise Refused(f"{target}: {error.strerror or error}") from None
+    with replacing(target) as out:
+        yield out

@@ -10,56 +10,33 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
+from ringfence.cli.export_sections import HASHES, SECTIONS, Section
 from ringfence.cli.json_stream import JsonRefused, JsonStream
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.list_file import MOST_SHOWN, BadLine
 from ringfence.lists import LIST_NAME, parse_entry
-from ringfence.rules import Rule, RuleRefused, decode_rule, encode_rule
-from ringfence.rules.callees import Callee, decode_callee, encode_callee
-from ringfence.rules.compile import compile_rule
-from ringfence.trunk import Trunk, decode_trunk, encode_trunk
+from ringfence.strict_json import refuse_repeated_names
 
-SECTIONS = ("rules", "trunks", "callees", "lists")
 MARK, FORMAT = "ringfence_export", 1
 MAX_WIDTH = 80
 TELL_EVERY = 10_000
+LONG_TEXT = 16_000
 _NO_EXPORT = f'this is no export of Ringfence\'s, which has "{MARK}": {FORMAT} in it'
 
-T = TypeVar("T")
 Tell = Callable[[int], object]
 
 
 class Exported(NamedTuple):
-    """What a file holds; a section that it has not is None. `bad` counts what is not in order."""
+    """What a file holds: the sections that are hashes, as far as it has them, and the lists, None
+    where it has no such section. `bad` counts what is not in order."""
 
-    rules: dict[str, Rule] | None
-    trunks: dict[str, Trunk] | None
-    callees: dict[str, Callee] | None
+    hashes: Mapping[str, dict[str, Any]]
     lists: dict[str, ListContents] | None
     bad: int
     shown: list[BadLine]
     run_out: int
-
-
-def rule_document(rule: Rule) -> dict[str, Any]:
-    """A rule as the file shows it: only what differs from the defaults; its id is the name."""
-    document: dict[str, Any] = json.loads(encode_rule(rule))
-    document.pop("id", None)
-    return {name: value for name, value in document.items() if value != {}}
-
-
-def trunk_document(trunk: Trunk) -> dict[str, Any]:
-    """A trunk's settings as the file shows them."""
-    document: dict[str, Any] = json.loads(encode_trunk(trunk))
-    return document
-
-
-def callee_document(callee: Callee) -> dict[str, Any]:
-    """A callee's choices as the file shows them."""
-    document: dict[str, Any] = json.loads(encode_callee(callee))
-    return document
 
 
 def moment_text(expires: float) -> str:
@@ -78,7 +55,7 @@ def tail() -> str:
 
 
 def hash_section(name: str, documents: Mapping[str, dict[str, Any]]) -> str:
-    """The section of rules, of trunks, or of callees."""
+    """The section of rules, of trunks, or of another hash."""
     return f',\n"{name}": {_rendered(dict(documents), "")}'
 
 
@@ -123,9 +100,7 @@ class _Reading:
         self._now = now
         self._only = only
         self._tell = tell
-        self._rules: dict[str, Rule] = {}
-        self._trunks: dict[str, Trunk] = {}
-        self._callees: dict[str, Callee] = {}
+        self._hashes: dict[str, dict[str, Any]] = {}
         self._lists: dict[str, ListContents] = {}
         self._bad = 0
         self._shown: list[BadLine] = []
@@ -146,9 +121,7 @@ class _Reading:
             raise JsonRefused(1, _NO_EXPORT)
         wanted = seen & self._only
         return Exported(
-            self._rules if "rules" in wanted else None,
-            self._trunks if "trunks" in wanted else None,
-            self._callees if "callees" in wanted else None,
+            {name: each for name, each in self._hashes.items() if name in wanted},
             self._lists if "lists" in wanted else None,
             self._bad,
             self._shown,
@@ -161,12 +134,8 @@ class _Reading:
                 raise JsonRefused(
                     self._stream.line, f"{MARK} is not {FORMAT}: made by another Ringfence"
                 )
-        elif name == "rules":
-            self._fields(self._rule)
-        elif name == "trunks":
-            self._fields(self._trunk)
-        elif name == "callees":
-            self._fields(self._callee)
+        elif section := HASHES.get(name):
+            self._fields(section, self._hashes.setdefault(name, {}))
         elif name == "lists":
             for list_name in self._stream.names():
                 self._list(list_name)
@@ -175,37 +144,16 @@ class _Reading:
                 self._stream.line, f"{name[:80]!r} is not known: {', '.join(SECTIONS)}"
             )
 
-    def _fields(self, take: Callable[[str, str], None]) -> None:
+    def _fields(self, section: Section, into: dict[str, Any]) -> None:
         for name in self._stream.names():
             line = self._stream.line
             _, text = self._stream.value()
             try:
-                take(name, text)
+                if name in into:
+                    raise ValueError(f"{section.kind} {name[:80]}: is there twice, keep one")
+                into[name] = section.decode(name, _compact(text))
             except ValueError as error:
                 self._refuse(line, str(error))
-
-    def _rule(self, rule_id: str, text: str) -> None:
-        rule = decode_rule(rule_id, text)
-        compile_rule(rule)
-        if rule_id in self._rules:
-            raise RuleRefused(rule_id, "is there twice: keep one")
-        self._rules[rule_id] = rule
-
-    def _trunk(self, name: str, text: str) -> None:
-        self._keep("trunk", self._trunks, name, text, decode_trunk)
-
-    def _callee(self, callee_id: str, text: str) -> None:
-        self._keep("callee", self._callees, callee_id, text, decode_callee)
-
-    def _keep(
-        self, kind: str, into: dict[str, T], name: str, text: str, decode: Callable[[str, str], T]
-    ) -> None:
-        if name in into:
-            raise ValueError(f"{kind} {name} is there twice: keep one")
-        try:
-            into[name] = decode(name, text)
-        except ValueError as error:
-            raise ValueError(f"{kind} {name[:80]}: {error}") from None
 
     def _list(self, name: str) -> None:
         if not LIST_NAME.fullmatch(name):
@@ -240,6 +188,17 @@ class _Reading:
         self._bad += 1
         if len(self._shown) < MOST_SHOWN:
             self._shown.append(BadLine(line, reason))
+
+
+def _compact(text: str) -> str | bytes:
+    # As long as it may be in Redis, a rule or a notice is longer with the blanks that make it
+    # readable, and a limit counts bytes.
+    if len(text) < LONG_TEXT:
+        return text
+    refuse_repeated_names(text)
+    value = json.loads(text)
+    packed = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return packed.encode("utf-8", "surrogatepass")
 
 
 def _expiry(text: Any) -> float:

@@ -14,11 +14,10 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import signed
 from ringfence.durations import duration_text, parse_duration
-from ringfence.feeds.download import checked_url, shown
+from ringfence.feeds.address import DATE, checked_url, shown
 from ringfence.feeds.importing import Importer
 from ringfence.feeds.kinds import KINDS, checked_options, kind_of
 from ringfence.feeds.model import Feed
-from ringfence.feeds.refreshing import DATE
 from ringfence.feeds.refused import FeedRefused
 from ringfence.store.feeds import FeedWriter
 

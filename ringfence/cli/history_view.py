@@ -12,7 +12,8 @@ import msgspec
 
 from ringfence.cli.difference import Changed
 from ringfence.cli.difference_view import counted, difference_text
-from ringfence.cli.export_file import moment_text, rule_document
+from ringfence.cli.export_file import moment_text
+from ringfence.cli.export_sections import rule_document
 from ringfence.rules import decode_rule
 from ringfence.store.writing.history import Change, version_of
 from ringfence.store.writing.undo import BY_HAND

@@ -11,9 +11,10 @@ import msgspec
 
 from ringfence.attestation import Verification
 from ringfence.attestation.compact import date_of
+from ringfence.attesting import facts_of
 from ringfence.cli.identity_anatomy import take_apart
 from ringfence.cli.identity_capture import Capture, load_capture
-from ringfence.cli.identity_proof import Proof, as_handed_over, facts_of, means_of, prove
+from ringfence.cli.identity_proof import Proof, as_handed_over, means_of, prove
 from ringfence.cli.identity_view import (
     print_anatomies,
     print_steps,

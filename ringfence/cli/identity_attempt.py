@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from ringfence.attestation.compact import date_of
+from ringfence.attesting import facts_of
 from ringfence.call import CallAttempt
 from ringfence.cli.identity_capture import Capture
-from ringfence.cli.identity_proof import Means, Proof, as_handed_over, facts_of, prove
+from ringfence.cli.identity_proof import Means, Proof, as_handed_over, prove
 from ringfence.numbers import normalise
 from ringfence.trunk import Trunk
 

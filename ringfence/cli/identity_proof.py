@@ -24,7 +24,6 @@ from ringfence.cli.identity_certificates import (
     from_files,
     read_trust_roots,
 )
-from ringfence.numbers import Number
 from ringfence.settings import AttestationSection, Settings
 
 
@@ -64,11 +63,6 @@ def means_of(
     if roots:
         section = msgspec.structs.replace(section, roots=roots)
     return Means(section, settings.state.path, files, at)
-
-
-def facts_of(caller: Number, called: Number, date: float | None) -> CallFacts:
-    """What tokens must agree with."""
-    return CallFacts(caller.e164 or caller.text, called.e164 or called.text, date)
 
 
 def as_handed_over(identities: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

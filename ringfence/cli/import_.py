@@ -16,12 +16,15 @@ import msgspec
 
 from ringfence.cli import list_file
 from ringfence.cli.difference import Difference, ListDifference, compare
-from ringfence.cli.difference_view import document_of, print_difference
+from ringfence.cli.difference_view import document_of, print_difference, print_foreseen
 from ringfence.cli.export import parse_only
-from ringfence.cli.export_file import SECTIONS, Exported, read_export
+from ringfence.cli.export_file import Exported, read_export
+from ringfence.cli.export_sections import SECTIONS
+from ringfence.cli.foreseen import Foreseen
 from ringfence.cli.invocation import Command, Invocation, print_json
 from ringfence.cli.json_stream import JsonRefused
 from ringfence.cli.list_contents import ListContents
+from ringfence.cli.looking_ahead import look_ahead
 from ringfence.cli.output import one_line
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
@@ -42,40 +45,54 @@ LONG_FILE = 1_000_000
     default="",
     metavar="SECTIONS",
     callback=parse_only,
-    help=f"Of {','.join(SECTIONS)}.",
+    help=f"Of {', '.join(SECTIONS)}.",
 )
+@click.option("--enforce", is_flag=True, help="Also where notices then block a provider at once.")
 @signed
 @click.pass_obj
 def command(
-    invocation: Invocation, source: str, dry_run: bool, prune: bool, only: tuple[str, ...]
+    invocation: Invocation,
+    source: str,
+    dry_run: bool,
+    prune: bool,
+    only: tuple[str, ...],
+    enforce: bool,
 ) -> None:
-    """Put the rules, trunks, callees and lists of an export into Redis, and show what changes.
+    """Put an export, or a part of one, into Redis, and show what changes.
 
     The file is checked as a whole before anything is written. A section that it has not is left
-    alone. Rules, trunks and callees change in one step.
+    alone. Lists change first, and then all else in one step.
+
+    A line with ! says what Ringfence would do by itself as soon as this is written: a notice that
+    is open and due blocks its provider. Such an import is refused without --enforce.
 
     \b
     Example:
       ringfence import backup.json --dry-run
     """
 
-    async def work() -> Difference:
+    async def work() -> tuple[Difference, Foreseen]:
         with list_file.opened(source) as file:
             wanted = read_checked(file, source, only)
         signature = invocation.signature
         async with open_store(invocation.settings, signature) as store:
             sign = partial(_signed, signature.who)
             difference = await compare(store, wanted, time.time(), prune=prune, sign=sign)
+            ahead = await look_ahead(store, difference, wanted.lists or {}, prune=prune)
             if not invocation.json:
                 print_difference(difference)
+                print_foreseen(ahead)
             if not dry_run and not difference.is_empty:
+                if ahead.blocks and not enforce:
+                    raise Refused(f"nothing is written: {ahead.blocks[0]}; --enforce has it so")
                 await _write(store, difference)
-            return difference
+            return difference, ahead
 
-    difference = run(work())
+    difference, ahead = run(work())
     if invocation.json:
         written = not dry_run and not difference.is_empty
-        print_json({"dry_run": dry_run, "written": written, **document_of(difference)})
+        found = {**document_of(difference), **ahead._asdict()}
+        print_json({"dry_run": dry_run, "written": written, **found})
     elif difference.is_empty:
         click.echo("nothing to change")
     else:

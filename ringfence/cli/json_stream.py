@@ -84,6 +84,8 @@ class JsonStream:
                 found, end = self._decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if not self._can_fill():
+                    if len(self._text) - self._at > MAX_PIECE:
+                        raise self.refused("a value of over a million characters: cut it") from None
                     raise JsonRefused(self._line(error.pos), f"no JSON: {error.msg}") from None
             except RecursionError:
                 raise self.refused("no JSON that anybody wrote: nested too deeply") from None

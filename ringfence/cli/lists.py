@@ -12,18 +12,15 @@ import click
 from ringfence.cli.history import history_command
 from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.list_import import import_
+from ringfence.cli.list_number import show_number, until_text
 from ringfence.cli.list_sources import command as sources_command
-from ringfence.cli.list_sources import source_document, source_line
 from ringfence.cli.list_users import callees_by_list, rules_by_list
-from ringfence.cli.membership import find_in_list, who_brought
-from ringfence.cli.output import moment, parse_moment, print_details, print_table
+from ringfence.cli.output import moment, parse_moment, print_table
 from ringfence.cli.progress import progress
 from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_flags import as_entry
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import signed
-from ringfence.lists import parse_entry
-from ringfence.numbers import normalise
 from ringfence.store.imports.bringing import Bringer, Few
 from ringfence.store.imports.list_changes import Done
 from ringfence.store.imports.sources import Sources
@@ -147,44 +144,14 @@ def remove(
 def show(invocation: Invocation, name: str, number: str, limit: int) -> int:
     """What is in a list, or whether one number is and by which entry (exit code 1: it is not).
 
+    Of a list that rules fill it says which of them caught the number, when, and by which call, as
+    far back as the call log goes.
+
     \b
     Example:
       ringfence list show scammers +12025550123
     """
-    return run(_membership(invocation, name, number) if number else _show(invocation, name, limit))
-
-
-async def _membership(invocation: Invocation, name: str, text: str) -> int:
-    number = normalise(text)
-    if not number.e164:
-        try:
-            parse_entry(number.text)  # a short code, or an entry as `list show` writes it
-        except ValueError:
-            raise Refused(f"{text[:80]!r} is no number: write +12025550123") from None
-    async with open_store(invocation.settings) as store:
-        found = await find_in_list(store, name, number, time.time())
-        if not found and not await store.reader.list_size(name):
-            raise Refused(f"no list {name}: `ringfence list names` shows them")
-        brought = await who_brought(store, name, found.entry.text) if found else {}
-    if invocation.json:
-        print_json({
-            "list": name, "number": number.text, "found": bool(found),
-            "entry": found.entry.text if found else None,
-            "expires": found.expires if found and found.expires < math.inf else None,
-            "sources": [source_document(each, of) for each, of in brought.items()],
-        })  # fmt: skip
-    elif found:
-        print_details([
-            ("number", number.text),
-            ("in list", name),
-            ("by entry", found.entry.text),
-            ("until", _until(found.expires, time.time())),
-            *(("source", source_line(each, of)) for each, of in brought.items()),
-            ("undo", f"ringfence list remove {name} '{found.entry.text}'"),
-        ])  # fmt: skip
-    else:
-        click.echo(f"{number.text} is not in list {name}")
-    return 0 if found else 1
+    return run(show_number(invocation, name, number) if number else _show(invocation, name, limit))
 
 
 async def _show(invocation: Invocation, name: str, limit: int) -> int:
@@ -201,16 +168,12 @@ async def _show(invocation: Invocation, name: str, limit: int) -> int:
         })  # fmt: skip
         return 0
     now = time.time()
-    print_table(("entry", "until"), ((entry, _until(expires, now)) for entry, expires in entries))
+    print_table(
+        ("entry", "until"), ((entry, until_text(expires, now)) for entry, expires in entries)
+    )
     if size > len(entries):
         click.echo(f"{len(entries)} of {size} entries; --limit shows more", err=True)
     return 0
-
-
-def _until(expires: float, now: float) -> str:
-    if expires == math.inf:
-        return "for good"
-    return moment(expires) if expires > now else f"ran out {moment(expires)}"
 
 
 async def _some(

@@ -13,9 +13,18 @@ from ringfence.cli.progress import progress
 from ringfence.cli.session import Store
 from ringfence.lists import Entry, parse_entry
 from ringfence.numbers import Number
+from ringfence.rules.choice import REDRESS_LIST
+from ringfence.rules.conditions.numbering_lists import NUMBERING_LISTS
+from ringfence.rules.emergency import EMERGENCY_LIST, PUBLIC_SAFETY_LIST
+from ringfence.rules.respond import PASSED_LIST
 from ringfence.store.imports.ranges import Ranges
 from ringfence.store.imports.source_records import Source
 from ringfence.store.imports.sources import Sources
+
+ALWAYS_ASKED = frozenset(
+    {EMERGENCY_LIST, PUBLIC_SAFETY_LIST, PASSED_LIST, REDRESS_LIST, *NUMBERING_LISTS}
+)
+"""Lists that count without a rule that names them."""
 
 
 class Found(NamedTuple):

@@ -11,8 +11,13 @@ from ringfence.cli import notice_views as views
 from ringfence.cli.history import history_command
 from ringfence.cli.invocation import Group, Invocation, print_json
 from ringfence.cli.notice_calls import calls, dry_run, seen_since, text_
-from ringfence.cli.notice_changes import read_text
-from ringfence.cli.notice_flags import notice_flags, notice_of, without_past_reminders
+from ringfence.cli.notice_changes import decoded, read_text
+from ringfence.cli.notice_flags import (
+    notice_flags,
+    notice_of,
+    without_past_reminders,
+    without_zone,
+)
 from ringfence.cli.notice_steps import extend, lift, resolve, step
 from ringfence.cli.output import print_details, print_table
 from ringfence.cli.provider_facts import Register, read_register
@@ -79,7 +84,8 @@ def add(invocation: Invocation, /, notice_id: str, **flags: Any) -> None:
             refuse_overlong(notice)
             kept = without_past_reminders(notice, now)
             done = await store.writer.set_notice(notice_id, kept, only_new=True)
-            return done, _notes(notice_id, notice, register, settings)
+            notes = _notes(notice_id, notice, register, settings)
+            return done, [*without_zone(flags), *notes]
 
     done, notes = run(work())
     if invocation.json:
@@ -133,10 +139,7 @@ def show(invocation: Invocation, notice_id: str) -> None:
     async def work() -> tuple[bytes, views.Seen]:
         async with open_store(invocation.settings) as store:
             text = await read_text(store, notice_id)
-            try:
-                notice = decode_notice(notice_id, text)
-            except ValueError as error:
-                raise Refused(f"notice {notice_id} is refused as it stands: {error}") from None
+            notice = await decoded(store, notice_id, text)
             return text, await seen_since(store, invocation.settings, notice)
 
     text, seen = run(work())
@@ -155,6 +158,9 @@ def _notes(id: str, notice: Notice, register: Register, settings: Settings) -> l
             "before it blocks, the Commission must be told, (k)(4): send `ringfence notice text "
             f"{id}`, then `ringfence notice step {id} --commission`"
         )
+    if at.direct:
+        others = register.disputed(notice.provider).items()
+        notes += [f"trunk {name}: {of.why}" for name, of in others]
     if provider and at.direct and not (register.trunks_of(notice.provider) or provider.addresses):
         notes.append(f"the register has no trunk and no address of {notice.provider}")
     if provider and at.signer and not provider.signers:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store
+from ringfence.providers.blocking import possible_rules
 from ringfence.providers.notice import Notice, decode_notice, encode_notice, refuse_overlong
 from ringfence.store.writing.history import version_of
 from ringfence.store.writing.writer import FieldChange, Moved, WriteRefused
@@ -33,7 +34,7 @@ async def change_notice(
     """Write what `make` makes of the notice, and take out the rules that it names."""
     for _ in range(TRIES):
         text = await read_text(store, id)
-        old = decode_notice(id, text)
+        old = await decoded(store, id, text)
         new, rules = make(old)
         refuse_overlong(new)
         now = encode_notice(new)
@@ -64,8 +65,17 @@ async def read_text(store: Store, id: str) -> bytes:
 
 async def read_notice(store: Store, id: str) -> Notice:
     """The notice. Refused where there is none, or it is not in order."""
-    text = await read_text(store, id)
+    return await decoded(store, id, await read_text(store, id))
+
+
+async def decoded(store: Store, id: str, text: bytes) -> Notice:
+    """The notice in `text`. Refused, with what to do, where a hand has spoilt it."""
     try:
         return decode_notice(id, text)
     except ValueError as error:
-        raise Refused(f"notice {id[:40]} is refused as it stands: {error}") from None
+        said = f"notice {id[:40]} is refused as it stands: {error}: "
+        said += f"`ringfence notice history {id}` has what it was, redis-cli HSET mends it"
+        left = [name for name in possible_rules(id) if await store.reader.rule(name) is not None]
+        if left:
+            said += f"; its rules block: `ringfence rule remove {' '.join(left)}`"
+        raise Refused(said) from None

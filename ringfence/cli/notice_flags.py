@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -11,7 +12,7 @@ import msgspec
 
 from ringfence.cli.callee_changes import canonical
 from ringfence.cli.output import parse_moment, parse_past
-from ringfence.providers.deadlines import Kind, deadline_of, minute
+from ringfence.providers.deadlines import Kind, deadline_of, minute, refuse_odd_time
 from ringfence.providers.notice import USUAL, AtDeadline, Notice, Traffic
 from ringfence.providers.progress import reminders_past
 
@@ -51,13 +52,15 @@ def notice_flags(function: F) -> F:
 def notice_of(flags: dict[str, Any], timezone: str, who: str, now: datetime) -> Notice:
     """The notice that the flags mean. UsageError or ValueError says what is wrong."""
     kind = Kind(flags["kind"])
-    received = _past(flags["received"], now) or now
-    released = _past(flags["released"], now)
-    if received > now:
-        raise click.UsageError(f"--received {minute(received)} is yet to come")
+    received = _past("--received", flags["received"], now) or now
+    released = _past("--released", flags["released"], now)
+    for option, at in (("--received", received), ("--released", released)):
+        # A year too late, and the deadline would be so too.
+        if at and at > now:
+            raise click.UsageError(f"{option} {minute(at)} is yet to come")
     timezone = flags["timezone"] or (timezone if kind is Kind.TRACEBACK else "")
     if flags["deadline"]:
-        deadline = parse_moment(flags["deadline"], now)
+        deadline = _checked("--deadline", parse_moment(flags["deadline"], now))
         if deadline <= received:
             raise click.UsageError(f"--deadline {minute(deadline)} is before it was received")
     else:
@@ -75,8 +78,8 @@ def notice_of(flags: dict[str, Any], timezone: str, who: str, now: datetime) -> 
         traffic=Traffic(
             callers=canonical(flags["caller"]),
             called=canonical(flags["called"]),
-            since=_past(flags["since"], now),
-            until=_past(flags["until"], now),
+            since=_past("--from", flags["since"], now),
+            until=_past("--until", flags["until"], now),
             campaign=flags["campaign"],
             text=flags["text"],
         ),
@@ -87,6 +90,21 @@ def notice_of(flags: dict[str, Any], timezone: str, who: str, now: datetime) -> 
         added_at=now,
         **given,
     )
+
+
+def without_zone(flags: dict[str, Any]) -> list[str]:
+    """Notes on times that were given without a zone: hours decide when a block may come."""
+    found = []
+    for name in ("received", "released", "deadline"):
+        text = flags[name] or ""
+        with contextlib.suppress(ValueError):
+            at = datetime.fromisoformat(text)
+            if at.tzinfo is None:
+                found.append(
+                    f"--{name} {text} is taken as {minute(at.replace(tzinfo=UTC))}: where hours "
+                    "matter, give a time with its zone, as 2026-11-20T14:00-05:00"
+                )
+    return found
 
 
 def without_past_reminders(notice: Notice, now: datetime) -> Notice:
@@ -102,5 +120,13 @@ def _deadline(kind: Kind, received: datetime, released: datetime | None, timezon
         raise click.UsageError(f"{error}: give {option}") from None
 
 
-def _past(text: str | None, now: datetime) -> datetime | None:
-    return parse_past(text, now).replace(microsecond=0) if text else None
+def _past(option: str, text: str | None, now: datetime) -> datetime | None:
+    return _checked(option, parse_past(text, now).replace(microsecond=0)) if text else None
+
+
+def _checked(option: str, at: datetime) -> datetime:
+    try:
+        refuse_odd_time(option, at)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return at

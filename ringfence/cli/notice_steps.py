@@ -13,7 +13,7 @@ from ringfence.cli.output import parse_moment, parse_past
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.signature import signed
-from ringfence.providers.deadlines import minute, span_text
+from ringfence.providers.deadlines import minute, refuse_odd_time, span_text
 from ringfence.providers.notice import Does, Notice, Step
 from ringfence.providers.progress import extended, lifted, resolved
 
@@ -43,6 +43,7 @@ def step(
         raise click.UsageError("nothing to record: say in a few words what was done")
     now = datetime.now(UTC).replace(microsecond=0)
     when = parse_past(at, now).replace(microsecond=0) if at else now
+    refuse_odd_time("--at", when)
     if when > now:
         raise click.UsageError(f"--at {minute(when)} is yet to come")
     done = Step(when, _who(invocation), Does.COMMISSION if commission else Does.NOTE, text)
@@ -65,6 +66,7 @@ def extend(invocation: Invocation, notice_id: str, text: str, deadline: str) -> 
     """
     now = datetime.now(UTC).replace(microsecond=0)
     until = parse_moment(deadline, now)
+    refuse_odd_time("--to", until)
     if until <= now:
         raise click.UsageError(f"--to {minute(until)} has passed")
 

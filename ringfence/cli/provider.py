@@ -18,7 +18,6 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.session import Store, open_store, run
 from ringfence.cli.signature import expecting, signed
 from ringfence.providers.model import Provider, decode_provider
-from ringfence.providers.register import disputed
 from ringfence.store.writing.history import version_of
 from ringfence.store.writing.writer import Stored
 
@@ -57,7 +56,7 @@ def add(invocation: Invocation, /, provider_id: str, **flags: Any) -> None:
         async with open_store(invocation.settings, invocation.signature) as store:
             provider = _by(invocation, provider_of(Provider(), flags))
             done = await store.writer.set_provider(provider_id, provider, only_new=True)
-            return done, await _notes(store, provider_id, provider)
+            return done, await _notes(store, provider_id)
 
     _tell(invocation, provider_id, *run(work()))
 
@@ -93,7 +92,7 @@ def set_(
             provider = _by(invocation, provider_of(provider, flags, clear))
             seen = expect or version_of(old)
             done = await store.writer.set_provider(provider_id, provider, expect=seen)
-            return done, await _notes(store, provider_id, provider)
+            return done, await _notes(store, provider_id)
 
     _tell(invocation, provider_id, *run(work()))
 
@@ -177,12 +176,9 @@ def remove(invocation: Invocation, provider_id: str, expect: str) -> None:
         click.echo(f"provider {provider_id} removed: its trunks are nobody's for rules")
 
 
-async def _notes(store: Store, id: str, provider: Provider) -> list[str]:
-    trunks = (await read_register(store)).trunks
-    return [
-        f"trunk {name}: its own settings say provider {whose}, and they count"
-        for name, whose in disputed(id, provider, trunks).items()
-    ]
+async def _notes(store: Store, id: str) -> list[str]:
+    found = (await read_register(store)).disputed(id)
+    return [f"trunk {name}: {of.why}" for name, of in found.items()]
 
 
 def _by(invocation: Invocation, provider: Provider) -> Provider:

@@ -8,16 +8,17 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from ringfence.archive import CallSearch
+from ringfence.archive import CallSearch, archive_of
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord
+from ringfence.cli.calls_export import tell_left_out
 from ringfence.cli.provider_views import Glance
 from ringfence.cli.session import Store
 from ringfence.config import Settings
 from ringfence.feeds.standing import rmd_standing
 from ringfence.providers.model import Provider, decode_provider
 from ringfence.providers.notice import Notice, decode_notice
-from ringfence.providers.register import disputed, good, trunks_of
+from ringfence.providers.register import Disputed, disputed, good, trunks_of
 from ringfence.providers.traffic import Tally, Whose
 from ringfence.rules import Rule, decode_rule
 from ringfence.rules.model import values_of
@@ -38,6 +39,10 @@ class Register(NamedTuple):
         """All trunks of one provider."""
         return trunks_of(id, self.trunks, self.providers)
 
+    def disputed(self, id: str) -> dict[str, Disputed]:
+        """Trunks that a provider lists and that are another's."""
+        return disputed(id, self.trunks, self.providers)
+
     def whose(self, id: str) -> Whose | None:
         """By what a provider's calls are known; None where there is no such provider."""
         provider = self.providers.get(id)
@@ -54,10 +59,15 @@ async def read_register(store: Store) -> Register:
     )
 
 
-def calls_since(store: Store, settings: Settings, since: datetime) -> AsyncIterator[CallRecord]:
-    """Records of calls since then, newest first, those that are archived too."""
-    search = CallSearch(store.redis, store.keys, settings.state.path / "archive")
-    return search.newest(CallFilter(since=since.timestamp()), limit=None)
+async def calls_since(
+    store: Store, settings: Settings, since: datetime
+) -> AsyncIterator[CallRecord]:
+    """Records of calls since then, newest first, those that are archived too. What of them could
+    not be read is said on stderr: fewer calls would pass for all."""
+    search = CallSearch(store.redis, store.keys, archive_of(settings))
+    async for record in search.newest(CallFilter(since=since.timestamp()), limit=None):
+        yield record
+    tell_left_out(search)
 
 
 async def glance_at(
@@ -76,7 +86,7 @@ async def glance_at(
     standing = await rmd_standing(FeedReader(store.redis, store.keys), provider.frn, provider.rmd)
     return Glance(
         trunks,
-        disputed(id, provider, register.trunks),
+        register.disputed(id),
         {
             name: notice
             for name, notice in register.notices.items()

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ringfence.cli.notice_views import state
 from ringfence.cli.output import moment
 from ringfence.providers.deadlines import minute, span_text
 from ringfence.providers.model import Contact, Document, Provider, decode_provider
 from ringfence.providers.notice import Notice
+from ringfence.providers.register import Disputed
 from ringfence.providers.traffic import Tally
 from ringfence.store.writing.history import version_of
 
@@ -22,12 +24,12 @@ MOST_SHOWN = 3
 class Glance(NamedTuple):
     """What there is about a provider besides its own entry.
 
-    `disputed` are trunks that it lists and that by their own settings are another's; `tally` are
+    `disputed` are trunks that it lists and that are another's all the same; `tally` are
     the calls of the last day that came from it, `signed` those that came through others.
     """
 
     trunks: Sequence[str]
-    disputed: Mapping[str, str]
+    disputed: Mapping[str, Disputed]
     notices: Mapping[str, Notice]
     rules: Sequence[str]
     tally: Tally
@@ -72,9 +74,9 @@ def details(id: str, text: bytes, glance: Glance, now: datetime) -> list[tuple[s
         ("also known as", ", ".join(provider.aliases)),
         ("role", provider.role),
         ("status", _status(provider, list(glance.notices.values()))),
-        *(("open notice", _notice(*each, now)) for each in glance.notices.items()),
+        *(("open notice", _notice(*each, now)) for each in _next_first(glance.notices)),
         ("trunks", " ".join(glance.trunks)),
-        *(("trunk of another", _disputed(*each)) for each in glance.disputed.items()),
+        *(("trunk of another", f"{name}: {of.why}") for name, of in glance.disputed.items()),
         ("addresses", " ".join(provider.addresses)),
         ("signers", " ".join(provider.signers)),
         ("rules", " ".join(glance.rules) or "(no rule names it)"),
@@ -102,7 +104,7 @@ def document(id: str, text: bytes, glance: Glance | None = None) -> dict[str, An
     if glance is not None:
         found |= {
             "all_trunks": list(glance.trunks),
-            "disputed_trunks": dict(glance.disputed),
+            "disputed_trunks": {name: of.whose for name, of in glance.disputed.items()},
             "open_notices": list(glance.notices),
             "rules": list(glance.rules),
             "last_day": {"direct": _numbers(glance.tally), "signed": _numbers(glance.signed)},
@@ -122,14 +124,16 @@ def _status(provider: Provider, notices: Sequence[Notice]) -> str:
     return provider.status
 
 
+def _next_first(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:
+    return sorted(notices.items(), key=lambda item: (item[1].deadline, item[0]))
+
+
 def _notice(id: str, notice: Notice, now: datetime) -> str:
-    left = span_text(notice.deadline - now)
-    due = f"in {left}" if now < notice.deadline else f"{left} ago"
-    return f"{id}: {notice.kind}, due {minute(notice.deadline)} ({due}), then {notice.at_deadline}"
-
-
-def _disputed(name: str, whose: str) -> str:
-    return f"{name}: its own settings say {whose}, and they count (ringfence trunk set {name})"
+    at, left = minute(notice.deadline), span_text(notice.deadline - now)
+    if now < notice.deadline and not notice.blocked:
+        return f"{id}: {notice.kind}, due {at} (in {left}), then {notice.at_deadline}"
+    past = f"was due {at} ({left} ago)" if now >= notice.deadline else f"due {at}"
+    return f"{id}: {notice.kind}, {state(notice, now)}, {past}: ringfence notice show {id}"
 
 
 def _day(tally: Tally, what: str) -> str:

@@ -86,6 +86,8 @@ def list_(invocation: Invocation, unused: bool, since: str | None) -> None:
 def show(invocation: Invocation, rule_id: str) -> None:
     """One rule: why, since when, who, how often it was hit, and how to undo it.
 
+    With --json: what differs from the defaults, as in Redis, and version and hits besides.
+
     \b
     Example:
       ringfence rule show premium

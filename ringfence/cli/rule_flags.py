@@ -18,9 +18,9 @@ from ringfence.cli.refusals import Refused
 from ringfence.cli.rule_counting import FACTS, RATE_FORM, SPREAD_FORM, also_of, rate_of, spread_of
 from ringfence.lists import parse_entry
 from ringfence.numbers import normalise
-from ringfence.repeated import refuse_repeated_names
 from ringfence.rules import MAX_RULE_BYTES, Rule, decode_rule
 from ringfence.rules.respond import DEFAULT_LABEL
+from ringfence.strict_json import refuse_repeated_names
 from ringfence.verdict import Action, Basis
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -18,7 +18,8 @@ from ringfence.cli.output import one_line, print_table
 from ringfence.cli.refusals import Refused
 from ringfence.cli.session import open_store, run
 from ringfence.cli.table_rows import MAX_BYTES, read_rows
-from ringfence.cli.trial import Failure, Ground, ground_in_file, ground_in_redis, try_all
+from ringfence.cli.trial import Failure, notes_on_counting, try_all
+from ringfence.cli.trial_ground import Ground, ground_in_file, ground_in_redis
 from ringfence.cli.verdict_table import Case, column, read_table
 from ringfence.rules import Step
 
@@ -39,9 +40,12 @@ def test_rules(invocation: Invocation, source: str, export: str | None, everythi
 
     The table is CSV with a heading, or a JSON array of objects. Its columns are the facts of a
     call (caller, called, trunk, source_ip, caller_name, presentation, attestation, verification,
-    signer, origid, attestation_reason, at, header:NAME), what is expected (action, rule, sip,
-    label, reason, callee, score, noted) and a note. An empty cell is not checked; - expects none.
-    Nothing is placed, recorded or changed, and rate and spread count no calls.
+    signer, diverter, origid, attestation_reason, at, header:NAME), what is expected (action, rule,
+    sip, label, reason, callee, score, noted) and a note. An empty cell is not checked; - expects
+    none. Nothing is placed, recorded or changed.
+
+    Columns rate and spread say what the counters would answer, this call included: 12 for all
+    rules, fast=12 slow=3 for some. Where they are empty nothing is counted.
 
     Exit code 0: all are as expected; 1: some are not; 2: the table or the export is not in order.
 
@@ -67,8 +71,10 @@ def test_rules(invocation: Invocation, source: str, export: str | None, everythi
             ground.notes.append(
                 "screening.monitor is on and left out here: rules are tried as they are written"
             )
-    failures = try_all(cases, ground.world, now, invocation.settings.score.thresholds)
+    tried = try_all(cases, ground.world, now, invocation.settings.score.thresholds)
+    failures = tried.failures
     ground.notes.extend(_unknown(failures, ground))
+    ground.notes.extend(notes_on_counting(cases, ground.world, tried))
     if invocation.json:
         print_json(_document(cases, failures, ground))
     else:

@@ -53,6 +53,11 @@ def command(
             set_up_logs(settings.log, worker=number)
             return _run_service(invocation, number)
         set_up_logs(settings.log)
+        if settings.calllog.archive:
+            # refused here, in one line, and not again and again by the process beside
+            from ringfence.archive import archive_of
+
+            archive_of(settings)
         if workers == 1:
             return _run_service(invocation, 0)
         return _run_supervisor(invocation, workers)
@@ -84,7 +89,7 @@ def _run_beside(invocation: Invocation) -> int:
         return [*line, "--as", "ringfence", "--parent", str(os.getpid()), "--", feed]
 
     with asyncio.Runner() as runner:
-        runner.run(run_beside(invocation.settings, refresh))
+        runner.run(run_beside(invocation.settings, refresh, sys.stdout.fileno()))
     return 0
 
 

@@ -1,21 +1,15 @@
-"""Reads everything from Redis in the form that exports and imports have; what is no rule, trunk,
-callee or entry is left out and named. Writes nothing."""
+"""Reads everything from Redis in the form that exports and imports have; what is not in order
+is left out and named. Writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ringfence.cli.export_file import TELL_EVERY
+from ringfence.cli.export_sections import Section
 from ringfence.cli.list_contents import ListContents
 from ringfence.cli.progress import progress
 from ringfence.cli.session import Store
-from ringfence.rules import Rule, decode_rule
-from ringfence.rules.callees import Callee, decode_callee
-from ringfence.rules.compile import compile_rule
-from ringfence.trunk import Trunk, decode_trunk
-
-T = TypeVar("T")
 
 
 class Fields(NamedTuple):
@@ -26,19 +20,16 @@ class Fields(NamedTuple):
     refused: dict[str, str]
 
 
-async def stored_rules(store: Store) -> Fields:
-    """The rules in Redis."""
-    return _decoded(await store.reader.rules(), _rule)
-
-
-async def stored_trunks(store: Store) -> Fields:
-    """The trunks' settings in Redis."""
-    return _decoded(await store.reader.trunks(), _trunk)
-
-
-async def stored_callees(store: Store) -> Fields:
-    """The callees' choices in Redis."""
-    return _decoded(await store.reader.callees(), _callee)
+async def stored(store: Store, section: Section) -> Fields:
+    """All of one section in Redis."""
+    good, refused = {}, {}
+    raw = await store.reader.of_kind(section.kind)
+    for name, text in raw.items():
+        try:
+            good[name] = section.decode(name, text)
+        except ValueError as error:
+            refused[name] = str(error)
+    return Fields(raw, good, refused)
 
 
 async def stored_list(store: Store, name: str, now: float) -> tuple[ListContents, list[str]]:
@@ -56,34 +47,3 @@ async def stored_list(store: Store, name: str, now: float) -> tuple[ListContents
             except ValueError:
                 bad.append(text[:80])
     return contents, bad
-
-
-def _rule(rule_id: str, text: bytes) -> Rule:
-    rule = decode_rule(rule_id, text)
-    compile_rule(rule)
-    return rule
-
-
-def _trunk(name: str, text: bytes) -> Trunk:
-    try:
-        return decode_trunk(name, text)
-    except ValueError as error:
-        raise ValueError(f"trunk {name[:80]}: {error}") from None
-
-
-def _callee(callee_id: str, text: bytes) -> Callee:
-    try:
-        return decode_callee(callee_id, text)
-    except ValueError as error:
-        raise ValueError(f"callee {callee_id[:80]}: {error}") from None
-
-
-def _decoded(raw: dict[str, bytes], decode: Callable[[str, bytes], T]) -> Fields:
-    good: dict[str, T] = {}
-    refused = {}
-    for name, text in raw.items():
-        try:
-            good[name] = decode(name, text)
-        except ValueError as error:
-            refused[name] = str(error)
-    return Fields(raw, good, refused)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ringfence.attestation import Attestation, Level, Verification
 from ringfence.attestation import Reason as AttestationReason
 from ringfence.call import CallAttempt
+from ringfence.cli.asserted_counts import COUNTS, NOT_COUNTED, Counts, parse_counts
 from ringfence.cli.assertion import asserted
 from ringfence.cli.list_file import MOST_SHOWN, BadLine
 from ringfence.cli.table_rows import Row
@@ -22,9 +23,9 @@ from ringfence.rules.model import RULE_ID
 from ringfence.verdict import Action, Reason
 
 FACTS = ("caller", "called", "trunk", "source_ip", "caller_name", "presentation", "attestation",
-         "verification", "signer", "origid", "attestation_reason", "at")  # fmt: skip
+         "verification", "signer", "diverter", "origid", "attestation_reason", "at")  # fmt: skip
 EXPECTED = ("action", "rule", "sip", "label", "reason", "callee", "score", "noted")
-COLUMNS = (*FACTS, *EXPECTED, "note")
+COLUMNS = (*FACTS, *COUNTS, *EXPECTED, "note")
 HEADER = "header:"
 """Begins the name of a column that holds a SIP header, such as ``header:User-Agent``."""
 NONE = "-"
@@ -35,7 +36,7 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.ASCII | re.IGNORECASE)
 
 class Case(NamedTuple):
     """One call of the table. `at` is None where the time of the test counts; `expected` has only
-    what is to be checked, "" for nothing."""
+    what is to be checked, "" for nothing; `counts` what counters would answer."""
 
     line: int
     note: str
@@ -43,6 +44,7 @@ class Case(NamedTuple):
     attestation: Attestation | None
     at: float | None
     expected: Mapping[str, str]
+    counts: Counts = NOT_COUNTED
 
 
 class Table(NamedTuple):
@@ -109,9 +111,11 @@ def _case(row: Row) -> Case:
             signer=given.get("signer", ""),
             origid=given.get("origid", ""),
             reason=_one_of("attestation_reason", given, tuple(AttestationReason)),
+            diverters=tuple(given.get("diverter", "").split()),
         ),
         _moment(given["at"]) if "at" in given else None,
         expected,
+        Counts(*(parse_counts(name, given.get(name, "")) for name in COUNTS)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from ringfence.attestation.roots import RootsError
 from ringfence.certificates.anchors import Anchors, parse_anchors
 from ringfence.certificates.build import FOLDER
-from ringfence.certificates.fetch import tls_context
+from ringfence.certificates.fetch import tls_context, tls_fault
 from ringfence.certificates.watched import Unreadable, Watched
 from ringfence.doctor.finding import Finding, fail, ok, warn
 from ringfence.rules import Rule
@@ -24,7 +23,7 @@ SOON_DAYS = 30
 _DAY = 86_400.0
 _SET_ROOTS = "set attestation.roots to the policy administrator's list, or to PEM files"
 _FETCH_AGAIN = "fetch the policy administrator's list again"
-OURS_ALONE = ("signer", "reason")
+OURS_ALONE = ("signer", "diverter", "reason")
 """Conditions on what nobody but our own verifier tells."""
 OTHERS_TOO = ("attestation", "verification", "origid")
 
@@ -100,8 +99,7 @@ def _tls(tls_ca: str) -> Finding:
     try:
         tls_context(Path(tls_ca))
     except OSError as error:
-        why = "no PEM certificates" if isinstance(error, ssl.SSLError) else error.strerror
-        return fail(PART, f"attestation.tls_ca: {tls_ca}: {why}",
+        return fail(PART, f"attestation.tls_ca: {tls_ca}: {tls_fault(error)}",
                     "export it again as PEM, or take the setting out")  # fmt: skip
     return ok(PART, f"{tls_ca} vouches for certificate servers besides this machine's own")
 

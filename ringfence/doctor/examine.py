@@ -16,8 +16,10 @@ from ringfence.doctor.ari import examine_ari
 from ringfence.doctor.asterisk import examine_asterisk
 from ringfence.doctor.attestation import examine_attestation
 from ringfence.doctor.disputes import examine_disputes
+from ringfence.doctor.ends import examine_ends
 from ringfence.doctor.finding import Finding, Findings, State, fail, ok, warn
 from ringfence.doctor.named import NamedPlace, places_of, sounds_of
+from ringfence.doctor.notices import examine_notices
 from ringfence.doctor.places import unseen_places
 from ringfence.doctor.redis import examine_redis, examine_snapshot
 from ringfence.doctor.rules import RulesFound, examine_rules, read_rules
@@ -112,7 +114,11 @@ async def _redis_and_rules(
     rules.set_result(found)
     async for finding in examine_rules(found, reader):
         yield finding
+    async for finding in examine_notices(reader, time.time()):
+        yield finding
     async for finding in examine_disputes(redis, keys, time.time()):
+        yield finding
+    async for finding in examine_ends(redis, keys, settings.ami, time.time()):
         yield finding
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ringfence.doctor.finding import Finding, Findings, fail, ok, warn
 from ringfence.rules import Rule, RuleRefused, compile_rules, decode_rule
+from ringfence.rules.callee_overlaps import overlaps_of
 from ringfence.rules.callees import CompiledCallee, read_callee
 from ringfence.store.reader import Reader
 from ringfence.trunk import Trunk, decode_trunk
@@ -56,6 +58,8 @@ async def examine_rules(found: RulesFound, reader: Reader) -> Findings:
     yield ok(PART, "1 rule" if len(found.good) == 1 else f"{len(found.good)} rules")
     if found.callees:
         yield ok("callees", f"{len(found.callees)} with choices of their own")
+    for overlap in islice(overlaps_of(found.callees), MOST_SHOWN):
+        yield warn("callees", str(overlap), f"ringfence callee set {overlap.other} --number …")
     for number, (name, reason) in enumerate(sorted(found.refused.items())):
         if number == MOST_SHOWN:
             yield fail(PART, f"{len(found.refused) - MOST_SHOWN} more are refused",

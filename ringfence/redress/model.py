@@ -15,7 +15,8 @@ from msgspec import Meta
 
 from ringfence.lists import parse_entry
 from ringfence.numbers import Number, normalise
-from ringfence.repeated import refuse_repeated_names
+from ringfence.providers.deadlines import refuse_odd_time
+from ringfence.strict_json import decode_strictly
 
 MAX_DISPUTE_BYTES = 65_536
 ROOM_FOR_OURS = 4_096
@@ -100,15 +101,15 @@ def decode_dispute(id: str, text: bytes | str) -> Dispute:
         raise ValueError("a dispute's id has 1 to 40 letters, digits, _ . - and no sign first")
     if len(text) > MAX_DISPUTE_BYTES:
         raise ValueError(f"larger than {MAX_DISPUTE_BYTES} bytes: keep long texts elsewhere")
-    try:
-        dispute = _decoder.decode(text)
-        refuse_repeated_names(text)
-    except (ValueError, RecursionError) as error:
-        shown = " ".join(str(error).split()).replace("$.", "").replace(" - at ", ", at ")
-        raise ValueError(shown[:300]) from None
+    dispute = decode_strictly(_decoder, text)
     entry = parse_entry(dispute.number)
     if entry.text != dispute.number or not entry.first or entry.first != entry.last:
         raise ValueError(f"number {dispute.number[:80]!r}: write one number, +12025550142")
+    for name in ("received", "deadline", "lifted", "told", "added_at"):
+        if at := getattr(dispute, name):
+            refuse_odd_time(name, at)
+    for step in dispute.steps:
+        refuse_odd_time("at", step.at)
     return dispute
 
 

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
+from ringfence.keeping import Every, look_for_ever
 from ringfence.providers.deadlines import minute
 from ringfence.redress.clock import RINGFENCE, is_overdue, left_text, reminded
 from ringfence.redress.register import Disputes
-from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.keys import Keys
 from ringfence.store.writing.dispute_writer import DisputeWriter
 
@@ -44,20 +43,15 @@ class Reminders:
         self._pause = pause
         self._log: FilteringBoundLogger = log or structlog.get_logger(__name__)
         self._refused: dict[str, str] = {}
-        self._error = ""
 
     async def run(self) -> None:
         """Look again and again; what is due while Redis is away is said later."""
-        while True:
-            try:
-                await self.look()
-                self._error = ""
-            except (RedisError, OSError, TimeoutError) as error:
-                said = explain_failure(error, address_of(self._redis))
-                if said != self._error:
-                    self._log.warning("reminders of disputes wait", why=said)
-                self._error = said
-            await self._pause(LOOK_SECONDS)
+
+        def wait(why: str) -> None:
+            self._log.warning("reminders of disputes wait", why=why)
+
+        every = Every(LOOK_SECONDS, LOOK_SECONDS, self._pause)
+        await look_for_ever(self.look, self._redis, every, wait)
 
     async def look(self) -> None:
         """Say all that is due now."""

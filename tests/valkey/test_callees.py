@@ -190,3 +190,13 @@ async def test_a_table_of_verdicts_expects_what_a_customer_chose(
     ringfence("rule", "test", str(table), "--rules", str(export))
     ringfence("import", str(export))
     ringfence("rule", "test", str(table))
+
+
+async def test_the_list_of_callees_names_those_that_claim_the_same_number(
+    ringfence: Run, writer: Writer
+) -> None:
+    for id in ("b", "a"):
+        await writer.set_callee(id, '{"numbers": ["+12025550100", "+1303*"], "block": "anonymous"}')
+    done = ringfence("callee", "list")
+    for number in ("+12025550100", "+1303*"):
+        assert f"note: {number} is claimed by callees a and b: the first has it" in done.stderr

@@ -117,6 +117,50 @@ async def test_what_is_not_in_order_with_the_rules_is_a_note(
     assert "there is no list nobody" in noted
 
 
+async def test_rates_and_spreads_are_tried_by_what_the_table_says_of_them(filled: Run) -> None:
+    filled("rule", "add", "fast", "--rate", "10 in 60s per caller", "--action", "block")
+    filled("rule", "add", "wide", "--spread", "20 called in 60s per caller", "--action",
+           "intercept", "--priority", "200")  # fmt: skip
+    table = (
+        "caller,called,rate,spread,rule\n+13035550100,+12025550100,10,,fast\n"
+        "+13035550100,+12025550100,9,20,wide\n+13035550100,+12025550100,fast=9,wide=19,-\n"
+        "+13035550100,+12025550100,wide=10,99999,wide\n"
+    )
+    done = filled("rule", "test", "-", stdin=table)
+    assert "4 of 4" in done.stdout
+    assert "no rule wide counts a rate" in done.stderr
+    assert "not counted, by calls: rate of rule fast (1)" in done.stderr
+    table = "caller,called,rule\n+13035550100,+12025550100,fast\n"
+    done = filled("rule", "test", "-", stdin=table, code=1)
+    assert "fast\tblock\tno match\trate not counted, of 10 in 1m per caller" in done.stdout
+    # `check` tries the same, and counts where nothing is said
+    facts = ("check", "--caller", "+13035550100", "--called", "+12025550100", "--json")
+    said = json.loads(filled(*facts, "--rate", "fast=10").stdout)
+    assert said["verdict"]["rule"] == "fast"
+    assert json.loads(filled(*facts).stdout)["verdict"]["rule"] == ""
+    assert "--rate 'x'" in filled(*facts, "--rate", "x", code=2).stderr
+
+
+async def test_a_caller_whom_a_dispute_released_is_let_through_as_calls_would_be(
+    filled: Run, writer: Writer
+) -> None:
+    await writer.add_to_list("redress", ["+12025550142"])
+    table = "caller,called,rule,reason\n+12025550142,+12025550100,-,redress\n"
+    filled("rule", "test", "-", stdin=table)
+    facts = ("check", "--caller", "+12025550142", "--called", "+12025550100", "--json")
+    assert json.loads(filled(*facts).stdout)["verdict"]["reason"] == "redress"
+
+
+async def test_who_sent_a_call_on_is_tried(filled: Run) -> None:
+    filled("rule", "add", "sent", "--diverter", "818H", "--action", "block")
+    table = "caller,called,diverter,rule\n+13035550100,+12025550100,9 818h,sent\n"
+    filled("rule", "test", "-", stdin=table)
+    facts = ("check", "--caller", "+13035550100", "--called", "+12025550100")
+    assert "sent on by\t9, 818H" in filled(*facts, "--diverter", "9", "--diverter", "818H").stdout
+    refused = filled(*facts, "--diverter", "9", "--reason", "stale", code=2).stderr
+    assert "leave out --diverter 9" in refused
+
+
 @pytest.mark.parametrize("bad", ["caler,action\n1,block\n", "caller,action\n1,blok\n", "{", ""])
 async def test_a_table_that_is_not_in_order_is_wrong_use_and_tests_nothing(
     filled: Run, bad: str

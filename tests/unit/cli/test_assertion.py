@@ -45,6 +45,7 @@ def test_a_reason_brings_its_verification_and_code(
     [
         ({"level": "A", "verification": "failed"}, "has no level: leave out --attestation A"),
         ({"signer": "818H", "verification": "none"}, "has no signer: leave out --signer 818H"),
+        ({"diverters": ("818H", "9"), "reason": "stale"}, "has no diverter: leave out --diverter"),
         ({"origid": "abc", "reason": "stale"}, "has no origid: leave out --origid abc"),
         ({"reason": "stale", "verification": "passed"}, "leave out --verification passed"),
         ({"reason": "no-identity", "verification": "failed"}, "verification is none"),

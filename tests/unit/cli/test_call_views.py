@@ -146,3 +146,13 @@ def test_what_the_trail_has_no_words_for_follows_as_it_is() -> None:
 def test_what_is_in_brackets_is_no_rule_to_look_up() -> None:
     noted = (Noted("(score)", Action.BLOCK, True), Noted("a", Action.FLAG, False))
     assert concerned(record(rule="r", noted=noted)) == ["r", "a"]
+
+
+def test_how_a_call_ended_is_one_line_and_nothing_where_it_is_not_known() -> None:
+    assert "end" not in told(record())
+    when = "2026-11-21T11:00:05.000Z"
+    alone = told(record(ended=when, cause=19))
+    assert alone["end"] == [f"never answered, ended {when}, cause 19"]
+    talked = told(record(answered="2026-11-21T11:00:01.000Z", ended=when, duration=4.0))
+    assert talked["end"][0].endswith(f"ended {when} after 4.0 s, no cause given")
+    assert {"answered", "ended", "duration", "cause"}.isdisjoint(talked)

@@ -10,8 +10,10 @@ import pytest
 
 from ringfence.cli import export_file
 from ringfence.cli.export_file import Exported, read_export
+from ringfence.cli.export_sections import HASHES
 from ringfence.cli.json_stream import JsonRefused
 from ringfence.cli.list_contents import ListContents
+from ringfence.providers.notice import MAX_NOTICE_BYTES, decode_notice, encode_notice
 from ringfence.rules import decode_rule
 from ringfence.trunk import decode_trunk
 
@@ -31,8 +33,8 @@ def written() -> str:
     contents.add("+12025550101", NOW + 60.25)
     parts = [
         export_file.head(),
-        export_file.hash_section("rules", {"gateway": export_file.rule_document(RULE)}),
-        export_file.hash_section("trunks", {"carrier-a": export_file.trunk_document(TRUNK)}),
+        export_file.hash_section("rules", {"gateway": HASHES["rules"].document(RULE)}),
+        export_file.hash_section("trunks", {"carrier-a": HASHES["trunks"].document(TRUNK)}),
         ',\n"lists": {',
         *export_file.list_lines("empty", ListContents(), first=True),
         *export_file.list_lines("scammers", contents, first=False),
@@ -54,7 +56,8 @@ def test_a_file_is_read_as_it_was_written_also_where_a_tool_formatted_it(
     if not isinstance(indent, str):
         text = json.dumps(json.loads(text), indent=indent)
     found = read(text)
-    assert (found.rules, found.trunks, found.bad) == ({"gateway": RULE}, {"carrier-a": TRUNK}, 0)
+    assert found.hashes == {"rules": {"gateway": RULE}, "trunks": {"carrier-a": TRUNK}}
+    assert not found.bad
     assert found.lists is not None
     assert {name: dict(each) for name, each in found.lists.items()} == {
         "empty": {},
@@ -84,9 +87,25 @@ def test_values_that_do_not_fit_a_line_have_one_each() -> None:
     assert json.loads(f"{{{text[1:]}}}")["rules"]["r"]["when"]["caller"] == many
 
 
+def test_what_is_as_long_as_it_may_be_is_read_as_it_was_written() -> None:
+    # written readably it is longer, and a limit counts bytes of what is in Redis
+    step = {"at": "2026-11-22T12:00:00Z", "who": "alice", "text": "asked them again"}
+    notice = decode_notice("n", json.dumps({
+        "kind": "own", "received": "2026-11-22T12:00:00Z", "deadline": "2026-11-23T12:00:00Z",
+        "steps": [step] * 930}, separators=(",", ":")))  # fmt: skip
+    assert MAX_NOTICE_BYTES - 1_000 < len(encode_notice(notice)) < MAX_NOTICE_BYTES
+    section = export_file.hash_section("notices", {"n": HASHES["notices"].document(notice)})
+    assert len(section) > MAX_NOTICE_BYTES
+    text = export_file.head() + section + export_file.tail()
+    assert read(text).hashes["notices"] == {"n": notice}
+    twice = section.replace('"kind"', '"kind": "own", "kind"', 1)
+    found = read(export_file.head() + twice + export_file.tail())
+    assert "`kind` is there twice" in found.shown[0].reason
+
+
 def test_a_section_that_is_not_there_is_told_from_one_that_is_empty() -> None:
     found = read('{"ringfence_export": 1, "rules": {}}')
-    assert (found.rules, found.trunks, found.lists) == ({}, None, None)
+    assert (found.hashes, found.lists) == ({"rules": {}}, None)
 
 
 def test_entries_that_have_run_out_are_counted_and_left_out() -> None:
@@ -122,7 +141,7 @@ def test_all_faults_are_named_at_once_with_their_lines() -> None:
         ('{"ringfence_export": 2}', "another Ringfence"),
         (
             '{"ringfence_export": 1, "rule": {}}',
-            "'rule' is not known: rules, trunks, callees, lists",
+            "'rule' is not known: rules, trunks, callees, providers, notices, disputes, feeds, li",
         ),
         ('{"ringfence_export": 1, "rules": {}, "rules": {}}', "there twice"),
         ('{"ringfence_export": 1, "rules": []}', "{ is missing"),

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from ringfence.attestation import Level, Verification
+from ringfence.cli.asserted_counts import NOT_COUNTED, Counts
 from ringfence.cli.json_stream import JsonRefused
 from ringfence.cli.table_rows import read_rows
 from ringfence.cli.verdict_table import Case, Table, column, read_table
@@ -67,6 +68,21 @@ def test_a_signer_means_that_a_signature_held_and_a_reason_why_none_did() -> Non
     assert (said.verification, said.reason, said.code) == (Verification.FAILED, "stale", 403)
 
 
+def test_those_who_sent_a_call_on_signed_that() -> None:
+    said = only("trunk,diverter,action\nt,818H 9ZZZ,block\n").attestation
+    assert said is not None
+    assert (said.verification, said.diverters) == (Verification.PASSED, ("818H", "9ZZZ"))
+
+
+def test_what_counters_would_answer_is_for_all_rules_or_for_some() -> None:
+    assert only("caller,action\n1,block\n").counts == NOT_COUNTED
+    case = only("caller,rate,spread,action\n1,12,fast=3 30,block\n")
+    assert case.counts == Counts({"": 12}, {"fast": 3, "": 30})
+    assert [case.counts.of(rule, "spread") for rule in ("fast", "slow")] == [3, 30]
+    case = only('[{"caller": "1", "rate": 12, "spread": ["a=1", "b=2"], "action": "block"}]')
+    assert case.counts == Counts({"": 12}, {"a": 1, "b": 2})
+
+
 def test_what_spreadsheets_write_is_understood() -> None:
     text = "\ufeffcaller;action\r\n+12025550100;block\r\n;\r\n# done;\r\n"
     assert only(text).attempt.caller == "+12025550100"
@@ -94,6 +110,11 @@ def test_lines_are_counted_in_the_file_not_in_the_rows() -> None:
         ("signer,verification,action", "818H,none,block", "has no signer: leave out signer 818H"),
         ("caller,source_ip,action", "1,gateway,block", "no address"),
         ("caller,at,action", "1,soon,block", "without a zone it is UTC"),
+        ("caller,rate,action", "1,many,block", "rate 'many': write how many"),
+        ("caller,rate,action", "1,-1,block", "write how many"),
+        ("caller,rate,action", "1,no!=1,block", "write how many"),
+        ("caller,spread,action", "1,a=1 a=2,block", "a is there twice"),
+        ("rate,action", "12,block", "no call"),
         ("caller,action", ",block", "no call"),
         ("caller,action", "1,", "nothing is expected"),
         ("caller,action", "1.20256E+10,block", "rounded by a spreadsheet"),

@@ -26,7 +26,7 @@ from ringfence.calllog.folders import SpoolFailed
 from ringfence.certificates import open_certificates
 from ringfence.challenge import Remember
 from ringfence.config import Settings, SettingsRefused
-from ringfence.keeping import for_ever, kept
+from ringfence.keeping import for_ever, keep
 from ringfence.rules.respond import PASSED_LIST
 from ringfence.screening import Screened, Screener
 from ringfence.store.connection import connect_redis
@@ -123,6 +123,7 @@ class Service:
         self._doors = make_doors(self._screener, self._aside.record, self._remember)
         self._opened: list[Door] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._redis_begun = asyncio.Event()
 
@@ -157,7 +158,8 @@ class Service:
             asyncio.create_task(standstill.watch()),
         ]
         if self._beside:
-            self._tasks.append(asyncio.create_task(self._run_behind("beside", self._keep_beside)))
+            self._keeping = asyncio.create_task(self._run_behind("beside", self._keep_beside))
+            self._tasks.append(self._keeping)
         for door in self._doors:
             await door.open()
             self._opened.append(door)
@@ -165,6 +167,8 @@ class Service:
         notify("READY=1")
 
     async def _stop(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()  # it ends meanwhile, and is not started again
         # Doors first, so that nothing comes in; then what the calls left behind; Redis last.
         await asyncio.gather(
             *(_bounded(str(door), door.drain(DRAIN_SECONDS), DRAIN_SECONDS + 1)
@@ -217,7 +221,7 @@ class Service:
         await for_ever(name, work)
 
     async def _keep_beside(self) -> None:
-        await kept(self._beside, self._environ)
+        await keep(self._beside, self._environ)
 
     async def _set_aside(self) -> None:
         await self._mirror.loaded()

@@ -59,7 +59,11 @@ def plan(file: IO[bytes], asked: Asked) -> Plan:
             f"expected all codes from {FIRST} to {LAST}, found {len(seen)}: the first that is "
             f"missing is {missing[0]}; the file is cut off or no full report"
         )
-    until = datetime(dated.year, dated.month, dated.day, tzinfo=UTC).timestamp() + VALID_DAYS * DAY
+    begun = datetime(dated.year, dated.month, dated.day, tzinfo=UTC).timestamp()
+    if begun > asked.now + DAY:
+        # or it would count for ever
+        raise FeedRefused(f"line 1: expected a date that has come, found {dated.isoformat()}")
+    until = begun + VALID_DAYS * DAY
     codes = EntrySet(f"+1{code}*" for code in assigned)
     return Plan(
         rows=len(assigned),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ringfence.call import clean
+from ringfence.feeds.address import checked_url, shown
 from ringfence.feeds.refused import FeedRefused, NotThere
 from ringfence.store.imports.list_copy import Bar, no_bar
 
@@ -29,26 +30,6 @@ class Downloaded(NamedTuple):
     file: IO[bytes] | None
     etag: str
     modified: str
-
-
-def checked_url(url: str) -> str:
-    """`url`, if it may be fetched."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise FeedRefused(f"{url[:80]!r} is no address: write https://HOST/PATH") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise FeedRefused(f"{url[:80]!r} is no address: write https://HOST/PATH")
-    if parts.username or parts.password:
-        raise FeedRefused(f"{shown(url)}: no password in an address: --token-file FILE has it")
-    return url
-
-
-def shown(url: str) -> str:
-    """The address without what may be secret."""
-    parts = urlsplit(url)
-    return clean(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", 200)
 
 
 class Downloader:

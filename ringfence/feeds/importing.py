@@ -15,12 +15,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from ringfence.call import clean
-from ringfence.feeds.kinds import Kind, checked_options
+from ringfence.feeds.kinds import Kind, checked_options, refuse_filled
 from ringfence.feeds.model import FeedState, Options, checked_name, decode_state
 from ringfence.feeds.outcome import Brought, Lists, brought_by, check_rows, state_after
 from ringfence.feeds.peers import direct_peers, enforce
 from ringfence.feeds.plan import Asked, Plan
-from ringfence.feeds.refused import FeedRefused
+from ringfence.feeds.refused import FeedRefused, Removed
 from ringfence.store.feeds import FeedReader, FeedWriter
 from ringfence.store.imports.bringing import Bringer
 from ringfence.store.imports.list_copy import Bar, no_bar
@@ -73,9 +73,14 @@ class Importer:
         accept_fewer: bool = False,
         dry_run: bool = False,
         validator: tuple[str, str, str] | None = None,
+        known: bool = False,
     ) -> Brought:
-        """Bring a file. FeedRefused says in one line why nothing was written."""
+        """Bring a file. FeedRefused says in one line why nothing was written.
+
+        `known`: the feed was there before the file was fetched, and `Removed` where it is no more.
+        """
         options = checked_options(kind, options)
+        known = known or await self.is_known(name)
         for _ in range(TRIES):
             was, now = await self.feeds.state(name), self._clock()
             state = _checked_state(name, kind, was)
@@ -83,12 +88,19 @@ class Importer:
                 asked = Asked(name, place, now, options, increment=increment, tell=tell)
                 plan = kind.read(file, await self._with_kept(kind, asked))
             check_rows(plan, kind, state, increment=increment, accept_fewer=accept_fewer)
+            await self._refuse_anothers(name, plan)
+            if known and not await self.is_known(name):
+                raise _removed(name)
             if dry_run:
                 planned: Lists = {each: (len(of.entries), None) for each, of in plan.lists.items()}
                 return brought_by(name, kind, place, plan, planned, written=False)
             lists = await self._write_lists(name, plan, state, place, now)
             new = state_after(state, kind, place, plan, lists, now, increment=increment)
             new = new.with_validator(*validator) if validator else new
+            if known and not await self.is_known(name):
+                for each in lists:
+                    await Taker(self._sources, self._bar).remove_source(each, name)
+                raise _removed(name)
             done: list[str] = []
             if await self._feeds.keep(
                 name,
@@ -118,11 +130,19 @@ class Importer:
         await self._feeds.keep(name, msgspec.json.encode(state))
         return state
 
-    async def confirmed(self, name: str) -> FeedState:
-        """Keep that there was nothing new."""
-        state = decode_state(await self.feeds.state(name)).confirmed(self._clock())
+    async def confirmed(self, name: str, kind: Kind, options: Options) -> FeedState:
+        """Keep that there was nothing new. Our own register may be, so peers are looked at."""
+        now = self._clock()
+        state = decode_state(await self.feeds.state(name)).confirmed(now)
+        if kind.name == "rmd":
+            _, alarms = await self._watch(options, now)
+            state = msgspec.structs.replace(state, alarms=tuple(alarms))
         await self._feeds.keep(name, msgspec.json.encode(state))
         return state
+
+    async def is_known(self, name: str) -> bool:
+        """Whether a feed is set up, or anything came of it."""
+        return bool(await self.feeds.feed(name) or await self.feeds.state(name))
 
     async def remove(self, name: str) -> dict[str, int]:
         """Take out all that a feed brought, with its set-up: list → entries that went."""
@@ -149,7 +169,7 @@ class Importer:
         found: Lists = {}
         for each, entries in plan.lists.items():
             record = import_record(
-                self._who, now, place, f"feed {name}", len(entries.entries), replace=True
+                self._who, now, place, note_of(name), len(entries.entries), replace=True
             )
             done = await Bringer(self._sources, self._bar).bring(
                 each, entries, source=name, replace=True, record=record
@@ -161,6 +181,20 @@ class Importer:
                 await Taker(self._sources, self._bar).remove_source(each, name)
         return found
 
+    async def _refuse_anothers(self, name: str, plan: Plan) -> None:
+        """An import takes the place of all that its source brought: that must be its own."""
+        for each in plan.lists:
+            source = (await self._sources.of(each)).get(name)
+            if source is None or not source.held:
+                continue
+            last = source.imports[0] if source.imports else None
+            if last is None or last.note != note_of(name):
+                by = f" ({clean(last.file, 60)})" if last else ""
+                raise FeedRefused(
+                    f"list {each} has entries of a source {name} that no feed brought{by}: choose "
+                    f"another --name, or `ringfence list remove {each} --source {name}` first"
+                )
+
     async def _watch(self, options: Options, now: float) -> tuple[list[str], list[str]]:
         peers = await direct_peers(self._reader, self.feeds)
         blocked = peers if options.block_missing else []
@@ -168,10 +202,22 @@ class Importer:
         return done, [peer.alarm for peer in peers if peer.alarm]
 
 
+def note_of(name: str) -> str:
+    """By this note a source's imports are known as those of a feed."""
+    return f"feed {name}"
+
+
+def _removed(name: str) -> Removed:
+    return Removed(f"feed {name} was removed meanwhile: nothing of it is kept")
+
+
 def _checked_state(name: str, kind: Kind, text: bytes | None) -> FeedState:
     checked_name(name)
     if kind.alone and name != kind.name:
         raise FeedRefused(f"there is one feed of kind {kind.name}, and it has that name")
+    if not kind.default_list and "list" in kind.takes:
+        # the list has the feed's own name, unless another is given
+        refuse_filled(name)
     state = decode_state(text)
     if state.kind not in ("", kind.name):
         raise FeedRefused(

@@ -76,8 +76,13 @@ def checked_options(kind: Kind, options: Options) -> Options:
     for field, flag in _FLAGS.items():
         if getattr(options, field) and field not in kind.takes:
             raise FeedRefused(f"{flag} means nothing for a feed of kind {kind.name}")
-    if options.list in NUMBERING_LISTS or options.list.startswith(_FILLED):
-        raise FeedRefused(f"list {options.list} is filled by a feed of another kind: name another")
+    refuse_filled(options.list)
     if kind.default_list and not options.list and "list" in kind.takes:
         return Options(list=kind.default_list, column=options.column)
     return options
+
+
+def refuse_filled(name: str) -> None:
+    """FeedRefused where a list is that of a feed of another kind."""
+    if name in NUMBERING_LISTS or name.startswith(_FILLED):
+        raise FeedRefused(f"list {name} is filled by a feed of another kind: name another")

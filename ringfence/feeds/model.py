@@ -102,12 +102,17 @@ def checked_name(name: str) -> str:
     return name
 
 
-def decode_feed(name: str, text: bytes) -> Feed:
+def decode_feed(name: str, text: bytes | str) -> Feed:
     """As Redis has it. FeedRefused in one line where a hand has spoilt it."""
     try:
         return msgspec.json.decode(text, type=Feed)
     except (msgspec.DecodeError, ValueError) as error:
         raise FeedRefused(f"feed {clean(name, 80)}: {error}") from None
+
+
+def encode_feed(feed: Feed) -> bytes:
+    """The JSON that is kept in Redis: only what differs from the defaults."""
+    return msgspec.json.encode(feed)
 
 
 def decode_state(text: bytes | None) -> FeedState:

@@ -25,6 +25,8 @@ HEADINGS = (
 )
 SHORTEST_PREFIX = 4
 """Digits: ``+1202*``. A slip of the pen such as ``+1*`` would block the country."""
+WIDEST_RANGE = 10_000_000
+"""As many as such a prefix has in North America."""
 BATCH = 10_000
 _PLAIN = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _DIALLED = re.compile(r"\+?[0-9(][0-9 ().-]{6,}", re.ASCII)
@@ -74,6 +76,11 @@ def _entry(text: str, number: int) -> str:
     if entry.prefix and len(entry.prefix) < SHORTEST_PREFIX:
         raise FeedRefused(
             f"line {number}: expected a prefix of {SHORTEST_PREFIX} digits or more, found "
+            f"{entry.text}"
+        )
+    if entry.last - entry.first >= WIDEST_RANGE:
+        raise FeedRefused(
+            f"line {number}: expected a range of {WIDEST_RANGE} numbers or fewer, found "
             f"{entry.text}"
         )
     return entry.text

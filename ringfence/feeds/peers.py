@@ -17,6 +17,7 @@ from ringfence.rules.model import When
 from ringfence.store.feeds import FeedReader
 from ringfence.store.reader import Reader
 from ringfence.store.writing.history import version_of
+from ringfence.store.writing.scripting import WriteRefused
 from ringfence.store.writing.writer import Writer
 from ringfence.trunk import decode_trunk
 from ringfence.verdict import Action, Basis
@@ -96,20 +97,38 @@ async def enforce(reader: Reader, writer: Writer, peers: list[Peer], now: float)
     What an admin has changed about such a rule, as by `rule disable`, stays. Says what was done.
     """
     done, wanted = [], block_rules(peers, now)
+    done += [
+        f"{peer.id} is not blocked: its id has more than {LONGEST_ID} letters, too many for a rule"
+        for peer in peers
+        if peer.is_out and len(peer.id) > LONGEST_ID
+    ]
     there = {id: text for id, text in (await reader.rules()).items() if id.startswith("rmd-")}
-    for id, rule in wanted.items():
-        if id not in there:
-            await writer.set_rule(id, rule, only_new=True)
-            done.append(f"rule {id} blocks")
-        elif (old := _ours(id, there[id])) and old.when != rule.when:
-            changed = msgspec.structs.replace(old, when=rule.when, note=rule.note)
-            await writer.set_rule(id, changed, expect=version_of(there[id]))
-            done.append(f"rule {id} blocks other ways now")
-    for id, text in there.items():
-        if id not in wanted and _ours(id, text):
-            await writer.remove_rule(id, expect=version_of(text))
-            done.append(f"rule {id} is gone")
+    for id in [*wanted, *(id for id in there if id not in wanted)]:
+        try:
+            said = await _settle(writer, id, wanted.get(id), there.get(id))
+        except WriteRefused as error:  # an admin was there first; the others do not wait for that
+            said = f"is as it was: {error}"
+        done += [f"rule {id} {said}"] if said else []
     return done
+
+
+async def _settle(writer: Writer, id: str, rule: Rule | None, text: bytes | None) -> str:
+    """Have one rule as it is wanted (None: not at all); what was done, "" for nothing."""
+    if text is None:
+        if rule is not None:
+            await writer.set_rule(id, rule, only_new=True)
+        return "blocks"
+    old = _ours(id, text)
+    if old is None:
+        return ""
+    if rule is None:
+        await writer.remove_rule(id, expect=version_of(text))
+        return "is gone"
+    if old.when == rule.when:
+        return ""
+    changed = msgspec.structs.replace(old, when=rule.when, note=rule.note)
+    await writer.set_rule(id, changed, expect=version_of(text))
+    return "blocks other ways now"
 
 
 def _ours(id: str, text: bytes) -> Rule | None:

@@ -12,15 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from ringfence.feeds import phoneblock
-from ringfence.feeds.download import Downloader, shown
+from ringfence.feeds.address import DATE, shown
+from ringfence.feeds.download import Downloader
 from ringfence.feeds.importing import Importer
 from ringfence.feeds.kinds import Kind
 from ringfence.feeds.model import FeedState, Options
 from ringfence.feeds.outcome import Brought
-from ringfence.feeds.refused import FeedRefused, NotThere
+from ringfence.feeds.refused import FeedRefused, NotThere, Removed
 
-DATE = "{date}"
-"""In an address: a day as 2026-03-05. There is a file for each weekday of the last week or so."""
 DAYS_BACK = 10
 SATURDAY = 5
 
@@ -55,15 +54,20 @@ class Refresher:
     ) -> Refreshed:
         """Bring in what is new. FeedRefused where anything was refused, and that is kept, too."""
         state = await self._importer.state_of(name, kind)
+        was_there = await self._importer.is_known(name)
         brought: list[Brought] = []
         refused: list[FeedRefused] = []
         as_before = not_there = 0
         urls = self._urls(url)
-        for each in urls:
+        for each, place in urls.items():
             try:
                 found = await self._one(
-                    name, kind, each, options, state, accept_fewer=accept_fewer, dry_run=dry_run
-                )
+                    name, kind, each, place, options, state, accept_fewer=accept_fewer,
+                    dry_run=dry_run, was_there=was_there,
+                )  # fmt: skip
+                was_there = was_there or not dry_run
+            except Removed:
+                raise
             except FeedRefused as error:
                 # Of files a day some are never there, and one bad day must not cost the others.
                 if isinstance(error, NotThere) and not_there < len(urls) - 1:
@@ -75,31 +79,41 @@ class Refresher:
                 as_before += 1
             else:
                 brought.append(found)
+        if was_there and not dry_run and not await self._importer.is_known(name):
+            raise Removed(f"feed {name} was removed meanwhile")
         if refused:
             if not dry_run:
                 await self._importer.failed(name, kind, str(refused[-1]))
             raise refused[-1]
         if not brought and not dry_run:
-            await self._importer.confirmed(name)
+            await self._importer.confirmed(name, kind, options)
         return Refreshed(brought, as_before, not_there)
 
-    def _urls(self, url: str) -> list[str]:
+    def _urls(self, url: str) -> dict[str, str]:
+        """What is to be fetched, and what each is called: a day's file by its day."""
         if DATE not in url:
-            return [url]
+            return {url: shown(url)}
         today = datetime.fromtimestamp(self._clock(), UTC).date()
         days = [today - timedelta(days=back) for back in range(DAYS_BACK, -1, -1)]
-        return [url.replace(DATE, day.isoformat()) for day in days if _is_weekday(day)]
+        urls = {url.replace(DATE, str(day)): str(day) for day in days if _is_weekday(day)}
+        # what is shown has no query, where the day may be
+        return {
+            each: shown(each) if day in shown(each) else f"{shown(each)} of {day}"
+            for each, day in urls.items()
+        }
 
     async def _one(
         self,
         name: str,
         kind: Kind,
         url: str,
+        place: str,
         options: Options,
         state: FeedState,
         *,
         accept_fewer: bool,
         dry_run: bool,
+        was_there: bool,
     ) -> Brought | None:
         increment = kind.increments and phoneblock.wants_increment(state, self._clock())
         asked = phoneblock.since(url, state.version) if increment else url
@@ -112,12 +126,12 @@ class Refresher:
         with got.file as file:
             try:
                 return await self._importer.bring(
-                    name, kind, file, shown(url), options, increment=increment,
+                    name, kind, file, place, options, increment=increment,
                     accept_fewer=accept_fewer, dry_run=dry_run,
-                    validator=(url, got.etag, got.modified),
+                    validator=(url, got.etag, got.modified), known=was_there,
                 )  # fmt: skip
             except FeedRefused as error:
-                raise type(error)(f"{shown(url)}: {error}") from None
+                raise type(error)(f"{place}: {error}") from None
 
 
 def _is_weekday(day: date) -> bool:

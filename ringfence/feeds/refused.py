@@ -9,3 +9,7 @@ class FeedRefused(ValueError):  # noqa: N818 - the field's word: a file is refus
 
 class NotThere(FeedRefused):
     """No such file, or a web page in its place: of files a day, one that is not there yet."""
+
+
+class Removed(FeedRefused):
+    """The feed was removed while a file of it was on its way: nothing of it is kept."""

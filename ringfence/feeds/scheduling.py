@@ -25,7 +25,7 @@ from structlog.typing import FilteringBoundLogger
 from ringfence.call import clean
 from ringfence.feeds.model import Feed, FeedState, decode_feed, decode_state, due_at
 from ringfence.feeds.refused import FeedRefused
-from ringfence.store.ending import end
+from ringfence.store.ending import end, end_if_cancelled, end_process
 from ringfence.store.feeds import FeedReader, FeedWriter
 from ringfence.store.keys import Keys
 from ringfence.store.writing.scripting import WriteRefused
@@ -90,7 +90,7 @@ class Scheduler:
                 self._trouble = str(error)
             except (RedisError, OSError, TimeoutError):
                 pass  # Redis is away: others have said so
-            _end_if_cancelled()
+            end_if_cancelled()
             await asyncio.sleep(self._look_seconds)
 
     async def look(self) -> list[str]:
@@ -104,7 +104,7 @@ class Scheduler:
             async with self._turn_kept():
                 # Asked again: another worker may have been at it a moment ago.
                 for name, feed in (await self._due()).items():
-                    _end_if_cancelled()
+                    end_if_cancelled()
                     await self._refresh(name, feed)
                     done.append(name)
         finally:
@@ -137,7 +137,7 @@ class Scheduler:
                 await asyncio.sleep(TURN_SECONDS / 3)
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
                     await self._writer.take_turn(self._token, TURN_SECONDS)
-                _end_if_cancelled()
+                end_if_cancelled()
 
         task = asyncio.create_task(keep())
         try:
@@ -148,7 +148,11 @@ class Scheduler:
     async def _refresh(self, name: str, feed: Feed) -> None:
         before = decode_state(await self._reader.state(name))
         ran = await self._run(name)
-        state = decode_state(await self._reader.state(name))
+        text = await self._reader.state(name)
+        if text is None and await self._reader.feed(name) is None:
+            self._log.info("feed was removed while it was refreshed", feed=name)
+            return
+        state = decode_state(text)
         if state.attempted_at == before.attempted_at:
             # It ended before it could say what came of it, and must not begin anew at once.
             state = msgspec.structs.replace(
@@ -183,24 +187,7 @@ class Scheduler:
             return Ran(None, b"", b"")
         finally:
             if process.returncode is None:
-                await _end(process)
-
-
-def _end_if_cancelled() -> None:
-    # a connection that fails in the moment of a cancellation may hide it
-    if (task := asyncio.current_task()) and task.cancelling():
-        raise asyncio.CancelledError
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(END_SECONDS):
-            await process.wait()
-            return
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+                await end_process(process, END_SECONDS)
 
 
 async def _bounded(stream: asyncio.StreamReader | None) -> bytes:

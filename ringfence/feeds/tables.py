@@ -63,9 +63,10 @@ def rows_of(
             if done % TELL_EVERY == 0:
                 tell(file.tell())
     except csv.Error as error:
-        raise FeedRefused(
-            f"line {reader.line_num}: {error}: the file is cut off or no CSV"
-        ) from None
+        said = f"{error}: the file is cut off or no CSV"
+        if "new-line character" in str(error):
+            said = "a carriage return within a line: save the file with LF or CRLF at their ends"
+        raise FeedRefused(f"line {reader.line_num}: {said}") from None
 
 
 def checked_header(found: Sequence[str], wanted: Sequence[str], expected: str) -> None:

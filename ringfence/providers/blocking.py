@@ -18,6 +18,7 @@ from ringfence.verdict import Action, Basis
 PRIORITY = 10
 """Before an admin's usual rules; what is to be let through all the same gets a lower one."""
 MAX_VALUES = 1_000
+PARTS = ("trunks", "addresses", "signers", "diverters")
 
 
 def rules_of(
@@ -79,6 +80,11 @@ def signer_basis(notice: Notice) -> Basis:
 def rule_id(notice_id: str, part: str) -> str:
     """The rule of one part of a notice's block."""
     return f"notice-{notice_id}-{part}"
+
+
+def possible_rules(notice_id: str) -> list[str]:
+    """All that a notice's block may consist of."""
+    return [rule_id(notice_id, part) for part in PARTS]
 
 
 def _asks_commission(basis: str) -> bool:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ringfence.providers.holidays import is_business_day
 
 OPENS, CLOSES = time(8, 0), time(17, 30)
 TRACEBACK = timedelta(hours=24)
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+"""Of all times that admins write. Nearer to the ends of the calendar a zone or a span goes past
+them, and one such notice or dispute would keep the others from being looked at."""
 _DAY = timedelta(days=1)
 
 
@@ -31,20 +33,13 @@ class Kind(StrEnum):
     OWN = "own"
 
 
-class Span(NamedTuple):
-    """How long a kind gives; from its release where that is known and `from_release`, else from
-    when it was received."""
-
-    length: timedelta
-    from_release: bool
-
-
-SPANS: dict[Kind, Span] = {
-    Kind.LETTER: Span(timedelta(hours=48), True),
-    Kind.SUSPECTED: Span(timedelta(days=14), True),
-    Kind.INITIAL_ORDER: Span(timedelta(days=14), True),
-    Kind.FINAL_ORDER: Span(timedelta(days=30), True),
+SPANS: dict[Kind, timedelta] = {
+    Kind.LETTER: timedelta(hours=48),
+    Kind.SUSPECTED: timedelta(days=14),
+    Kind.INITIAL_ORDER: timedelta(days=14),
+    Kind.FINAL_ORDER: timedelta(days=30),
 }
+"""How long a kind gives: from its release where that is known, else from when it was received."""
 
 
 def deadline_of(
@@ -57,9 +52,7 @@ def deadline_of(
         return business_deadline(received, zone_of(timezone))
     if kind is Kind.OWN:
         raise ValueError("a notice of your own needs a deadline")
-    span = SPANS[kind]
-    since = released if released and span.from_release else received
-    return since.astimezone(UTC) + span.length
+    return (released or received).astimezone(UTC) + SPANS[kind]
 
 
 def business_deadline(
@@ -98,6 +91,12 @@ def zone_of(name: str) -> ZoneInfo:
         raise ValueError(
             f"{name[:80]!r} is no time zone: write one such as America/New_York"
         ) from None
+
+
+def refuse_odd_time(name: str, at: datetime) -> None:
+    """ValueError where `at` can only be a slip of the pen."""
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"{name} {at.isoformat()}: write a year from {FIRST_YEAR} to {LAST_YEAR}")
 
 
 def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -15,15 +15,14 @@ from typing import Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
 from ringfence.call import clean
+from ringfence.keeping import Every, look_for_ever
 from ringfence.providers.looking import NOBODY, Open, Register, RegisterReader, Texts
 from ringfence.providers.notice import RINGFENCE, Notice, decode_notice, encode_notice, fitting
 from ringfence.providers.progress import Move, next_move
 from ringfence.rules import encode_rule
-from ringfence.store.connection import address_of, explain_failure
 from ringfence.store.keys import Keys
 from ringfence.store.reader import Reader
 from ringfence.store.writing.fields import FieldChange, Moved
@@ -71,28 +70,24 @@ class Enforcer:
         # Overdue notices for which nothing was to be done, as they were when that was found.
         self._settled: dict[str, bytes] = {}
         self._followed = float("-inf")
+        self._unwritten: dict[str, str] = {}
         self._told: dict[str, str] = {}
-        self._error = ""
 
     async def run(self) -> None:
         """Look again and again. Redis may be away: a deadline that passes then is kept later."""
-        while True:
-            wait = LOOK_SECONDS
-            try:
-                await self.look()
-                self._error = ""
-            except (RedisError, OSError, TimeoutError) as error:
-                said = explain_failure(error, address_of(self._redis))
-                if said != self._error:
-                    self._log.warning("deadlines of notices wait", why=said)
-                self._error, wait = said, AWAY_SECONDS
-            await self._pause(wait)
+
+        def wait(why: str) -> None:
+            self._log.warning("deadlines of notices wait", why=why)
+
+        every = Every(LOOK_SECONDS, AWAY_SECONDS, self._pause)
+        await look_for_ever(self.look, self._redis, every, wait)
 
     async def look(self) -> None:
         """Do all that notices call for now."""
         texts = await self._reader.notices()
         notices = await self._notices.decoded(texts)
-        self._tell(self._notices.refused)
+        self._tell(self._notices.refused | self._unwritten)
+        unwritten = {}
         now = datetime.fromtimestamp(self._clock(), UTC)
         found = {id: (each, texts[id]) for id, each in notices.items() if each.is_open}
         overdue = {id for id, (each, _) in found.items() if each.blocked or each.deadline <= now}
@@ -103,9 +98,16 @@ class Enforcer:
             register = NOBODY
         for id, (notice, text) in found.items():
             if must_read or id not in overdue:
-                settled = await self._proceed(id, notice, text, now, register)
+                try:
+                    settled = await self._proceed(id, notice, text, now, register)
+                except (ValueError, ArithmeticError) as error:
+                    # One that cannot be written keeps none of the others from being looked at.
+                    unwritten[id] = str(error)
+                    continue
                 if settled and id in overdue:
                     self._settled[id] = text
+        self._unwritten = unwritten
+        self._tell(self._notices.refused | unwritten)
         if self._hang_up is not None and must_read:
             await self._hang_up.look(found, register, now)
 
@@ -132,10 +134,6 @@ class Enforcer:
             await writer.apply(await self._changes(id, notice, text, move), move.op)
         except Moved:
             return False  # another worker was faster, or an admin: the next look sees what is left
-        except ValueError as error:
-            # One that cannot be written keeps none of the others from being looked at.
-            self._tell(self._told | {id: str(error)})
-            return False
         for said in move.said:
             tell = self._log.error if said.level == "error" else self._log.warning
             tell(said.event, notice=id, provider=notice.provider, what=said.text)

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -21,6 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ringfence.ami import Ami, AmiFailed, Answer
 from ringfence.archive import CallSearch
+from ringfence.archive.place import Place
 from ringfence.calllog.filter import CallFilter
 from ringfence.calllog.record import CallRecord
 from ringfence.providers.blocking import rules_of
@@ -65,7 +65,7 @@ class Asterisk(Protocol):
         """The events that answer a listing action."""
 
 
-def calls_in_progress(redis: Redis, keys: Keys, archive: Path, at: AmiSection) -> CallsInProgress:
+def calls_in_progress(redis: Redis, keys: Keys, archive: Place, at: AmiSection) -> CallsInProgress:
     """As a process has it: with the whole call log, and the manager interface of the settings."""
 
     def records(since: datetime) -> AsyncIterator[CallRecord]:

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ringfence.repeated import refuse_repeated_names
 from ringfence.rules.conditions.text import SIGNER
+from ringfence.strict_json import decode_strictly
 from ringfence.trunk import TRUNK_NAME
 
 MAX_PROVIDER_BYTES = 65_536
@@ -81,11 +81,7 @@ def decode_provider(id: str, text: bytes | str) -> Provider:
         raise ValueError("a provider's id has 1 to 64 letters, digits, _ . - and no sign first")
     if len(text) > MAX_PROVIDER_BYTES:
         raise ValueError(f"larger than {MAX_PROVIDER_BYTES} bytes")
-    try:
-        provider = _decoder.decode(text)
-        refuse_repeated_names(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(in_one_line(error)) from None
+    provider = decode_strictly(_decoder, text)
     for name in provider.trunks:
         if not TRUNK_NAME.fullmatch(name):
             raise ValueError(f"trunks: {name[:80]!r} is no endpoint's name: letters, digits, _ . -")
@@ -112,9 +108,3 @@ def encode_provider(provider: Provider) -> bytes:
 def each_once(values: Iterable[str]) -> tuple[str, ...]:
     """The values in their order, each once, empty ones left out."""
     return tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
-
-
-def in_one_line(error: Exception) -> str:
-    """What the decoder says, without its paths: admins know no dollar."""
-    text = " ".join(str(error).split())
-    return text.replace("$.", "").replace(" - at ", ", at ")[:300]

@@ -6,6 +6,7 @@ Knows no store and no clock. What a notice calls for at a moment is in `progress
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -14,10 +15,10 @@ import msgspec
 from msgspec import Meta
 
 from ringfence.durations import parse_duration
-from ringfence.providers.deadlines import Kind, zone_of
-from ringfence.providers.model import PROVIDER_ID, Long, Short, in_one_line
-from ringfence.repeated import refuse_repeated_names
+from ringfence.providers.deadlines import Kind, refuse_odd_time, zone_of
+from ringfence.providers.model import PROVIDER_ID, Long, Short
 from ringfence.rules.match import compile_value
+from ringfence.strict_json import decode_strictly
 
 MAX_NOTICE_BYTES = 65_536
 ROOM_FOR_OURS = 8_192
@@ -172,11 +173,7 @@ def decode_notice(id: str, text: bytes | str) -> Notice:
         raise ValueError("a notice's id has 1 to 40 letters, digits, _ . - and no sign first")
     if len(text) > MAX_NOTICE_BYTES:
         raise ValueError(f"larger than {MAX_NOTICE_BYTES} bytes: keep long texts elsewhere")
-    try:
-        notice = _decoder.decode(text)
-        refuse_repeated_names(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(in_one_line(error)) from None
+    notice = decode_strictly(_decoder, text)
     _check(notice)
     return notice
 
@@ -216,6 +213,9 @@ def _check(notice: Notice) -> None:
         raise ValueError("the basis policy is for notices of your own")
     if notice.basis == "provider-order" and notice.kind is not Kind.FINAL_ORDER:
         raise ValueError("the basis provider-order is for final orders")
+    for name, at in _times(notice):
+        if at is not None:
+            refuse_odd_time(name, at)
     if notice.timezone:
         zone_of(notice.timezone)
     for each in (*notice.remind, *notice.reminded):
@@ -223,6 +223,16 @@ def _check(notice: Notice) -> None:
     for field, values in (("caller", notice.traffic.callers), ("called", notice.traffic.called)):
         for value in values:
             refuse_what_is_no_number(field, value)
+
+
+def _times(notice: Notice) -> Iterator[tuple[str, datetime | None]]:
+    for name in ("received", "released", "deadline", "alarmed", "hung_up", "added_at"):
+        yield name, getattr(notice, name)
+    yield "since", notice.traffic.since
+    yield "until", notice.traffic.until
+    yield "blocked", notice.blocked.at if notice.blocked else None
+    for step in notice.steps:
+        yield "at", step.at
 
 
 def refuse_what_is_no_number(field: str, value: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -39,13 +39,28 @@ def trunks_of(
     return tuple(sorted(name for name, trunk in known.items() if trunk.provider == id))
 
 
-def disputed(id: str, provider: Provider, trunks: Mapping[str, Trunk]) -> dict[str, str]:
-    """Trunks that this provider lists and that are another's by their own settings: whose."""
-    return {
-        name: trunk.provider
-        for name in provider.trunks
-        if (trunk := trunks.get(name)) and trunk.provider not in ("", id)
-    }
+class Disputed(NamedTuple):
+    """Whose a trunk is that somebody else lists, and why."""
+
+    whose: str
+    why: str
+
+
+def disputed(
+    id: str, trunks: Mapping[str, Trunk], providers: Mapping[str, Provider]
+) -> dict[str, Disputed]:
+    """Trunks that this provider lists and that are another's, for rules and for blocks."""
+    known, found = with_providers(trunks, providers), {}
+    for name in providers[id].trunks if id in providers else ():
+        whose = known[name].provider
+        if whose == id:
+            continue
+        why = f"{whose} lists it too, and the first by id counts (ringfence provider set {whose})"
+        if name in trunks and trunks[name].provider:
+            why = f"its own settings say provider {whose}, and they count"
+            why += f" (ringfence trunk set {name})"
+        found[name] = Disputed(whose, why)
+    return found
 
 
 def good(texts: Mapping[str, bytes], decode: Callable[[str, bytes], T]) -> dict[str, T]:

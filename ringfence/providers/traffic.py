@@ -21,6 +21,10 @@ from ringfence.rules.compile import compile_rule
 from ringfence.rules.match import Compiled, compile_value
 from ringfence.verdict import Action, Reason
 
+# by name, as a record may be of another version, or of somebody's hand
+_LEVELS = {str(level): level for level in Level}
+_VERIFICATIONS = {str(each): each for each in Verification}
+
 
 class Whose:
     """By what a provider's calls are known: its trunks, addresses and signers."""
@@ -50,7 +54,7 @@ class Whose:
     def is_signed(self, record: CallRecord) -> bool:
         """It carries the provider's signature, and that held."""
         passed = record.verification == Verification.PASSED
-        codes = {each.upper() for each in (signer_of(record), *record.diverters)}
+        codes = {each.upper() for each in (record.signer, *record.diverters)}
         return passed and not codes.isdisjoint(self._signers)
 
     def is_theirs(self, record: CallRecord) -> bool:
@@ -71,7 +75,7 @@ class Watch:
         """Its numbers are among those that the notice names; where it names none, any."""
         if record.time < self._since:
             return False
-        call, at = call_of_record(record), datetime.fromisoformat(record.time).timestamp()
+        call, at = call_of_record(record), _at(record)
         return _any(self._callers, call, at) and _any(self._called, call, at)
 
     def matches(self, record: CallRecord) -> bool:
@@ -119,7 +123,7 @@ class Hit:
         if record.reason == Reason.EMERGENCY:
             return ""
         call = call_of_record(record)
-        at = datetime.fromisoformat(record.time).timestamp()
+        at = _at(record)
         for rule in self._rules:
             if rule.test(call, {}, at) is not None:
                 return rule.rule.id
@@ -136,18 +140,20 @@ def call_of_record(record: CallRecord) -> Call:
         source_ip=CallAttempt(source=record.source).source_ip,
         caller_name=record.caller_name,
         attestation=Attestation(
-            level=Level(record.attestation),
-            verification=Verification(record.verification),
+            level=_LEVELS.get(record.attestation, Level.NONE),
+            verification=_VERIFICATIONS.get(record.verification, Verification.NONE),
             origid=record.origid,
-            signer=signer_of(record),
+            signer=record.signer,
             diverters=record.diverters,
         ),
     )
 
 
-def signer_of(record: CallRecord) -> str:
-    """The SPC of the certificate that signed."""
-    return record.signer
+def _at(record: CallRecord) -> float:
+    try:
+        return datetime.fromisoformat(record.time).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _number(e164: str, written: str, anonymous: bool = False) -> Number:

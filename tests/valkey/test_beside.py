@@ -47,3 +47,17 @@ async def test_a_killed_service_leaves_nothing_beside_it(serve: Serve, until: Un
     await until(lambda: len(beside(serve.state)) == 1, within=30)
     process.kill()
     await until(lambda: beside(serve.state) == [], within=30)
+
+
+async def test_a_stop_that_reaches_both_of_them_is_no_fault(serve: Serve, until: Until) -> None:
+    event = "what is done beside the calls ended and is started again"
+    process = serve.start()
+    await until(lambda: len(serve.events("archiving call records")) == 1, within=30)
+    (child,) = beside(serve.state)
+    # as a service manager does, and a terminal: to both, in whatever order
+    os.kill(child, signal.SIGTERM)
+    await until(lambda: serve.events(event), within=30)
+    process.terminate()
+    assert process.wait(20) == 0
+    assert [line["level"] for line in serve.events(event)] == ["info"]
+    assert beside(serve.state) == []

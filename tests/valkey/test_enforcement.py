@@ -321,6 +321,25 @@ async def test_one_bad_notice_keeps_none_of_the_others_from_its_deadline(
     assert set(await redis.hkeys(keys.rules)) == RULES
 
 
+async def test_a_notice_that_cannot_be_written_is_told_once_and_stops_no_other(
+    writer: Writer, enforcer: Enforcer, clock: Clock, redis: Redis, keys: Keys
+) -> None:
+    await writer.set_provider("gateway", GATEWAY)
+    # as long as a notice may be by hand, and no text in it that could be cut
+    empty = Step(AT, "alice")
+    room = MAX_NOTICE_BYTES - len(encode_notice(letter()))
+    steps = (empty,) * (room // (len(msgspec.json.encode(empty)) + 1))
+    full = letter(steps=(*letter().steps, *steps))
+    await redis.hset(keys.notices, "a-full-one", encode_notice(full))
+    await writer.set_notice("letter-1", letter())
+    clock.at = DUE
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await enforcer.look()
+    assert [log["event"] for log in logs] == ["a provider is blocked", "notice refused"]
+    assert set(await redis.hkeys(keys.rules)) == RULES
+
+
 async def test_a_notice_without_room_for_another_step_blocks_all_the_same(
     writer: Writer, enforcer: Enforcer, clock: Clock, redis: Redis, keys: Keys
 ) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,7 @@ from ringfence.feeds.scheduling import Scheduler
 from ringfence.store.feeds import FeedReader, FeedWriter
 from ringfence.store.keys import Keys
 
-from .conftest import ended
+from .conftest import Until, ended
 
 FILES = Path(__file__).parents[1] / "data" / "feeds"
 DAY = 86_400
@@ -45,6 +45,7 @@ class Publisher:
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[web.Request], web.StreamResponse]] = {}
+        self.slowly: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
         self.asked: list[web.Request] = []
         self.at = ""
 
@@ -54,6 +55,8 @@ class Publisher:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
+        if slow := self.slowly.get(request.path):
+            return await slow(request)
         make = self.answers.get(request.path)
         if make is None:
             raise web.HTTPNotFound
@@ -105,6 +108,36 @@ async def test_what_is_not_new_is_not_brought_again(
     assert (again.brought, again.as_before) == ([], 1)
     state = await state_of(reader, "dno")
     assert (state.rows, state.failures, state.current_at) == (1, 0, NOW)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+@pytest.mark.parametrize("status", [200, 304, 503])
+async def test_a_feed_that_is_removed_while_it_is_refreshed_does_not_come_back(
+    publisher: Publisher, refresher: Refresher, reader: FeedReader, redis: Redis, keys: Keys,
+    status: int, before: bool,
+) -> None:  # fmt: skip
+    url = publisher.put("/dno.txt", b"+12025550101\n")
+    await FeedWriter(redis, keys, "alice").set_feed(
+        "dno", msgspec.json.encode(Feed("dno", url, 3_600))
+    )
+    if before:
+        await refresher.refresh("dno", DNO, url, Options())
+    asked, removed = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await removed.wait()
+        return web.Response(status=status, body=b"+12025550102\n" if status == 200 else b"")
+
+    publisher.slowly["/dno.txt"] = answer
+    refreshing = asyncio.create_task(refresher.refresh("dno", DNO, url, Options()))
+    await asked.wait()
+    await Importer(redis, keys, "bob").remove("dno")
+    removed.set()
+    with pytest.raises(FeedRefused, match="removed"):
+        await refreshing
+    assert await reader.state("dno") is None
+    assert not await redis.exists(keys.list("dno"), keys.feed_parts("dno"))
 
 
 @pytest.mark.parametrize(
@@ -206,6 +239,18 @@ async def test_a_file_for_each_weekday_is_asked_for_and_a_missing_day_is_none(
     with pytest.raises(FeedRefused, match="Subject in column 7"):
         await refresher.refresh("ftc", KINDS["ftc"], url, Options())
     assert set(await reader.parts("ftc")) == {"2026-03-03", "2026-03-04", "2026-03-06"}
+
+
+async def test_a_day_in_the_query_of_an_address_tells_files_apart_too(
+    publisher: Publisher, refresher: Refresher, redis: Redis, keys: Keys
+) -> None:
+    text = (FILES / "DNC_Complaint_Numbers_2026-03-05.csv").read_bytes()
+    url = publisher.put("/2025-12-31/complaints", text) + "?day={date}"
+    done = await refresher.refresh("ftc", KINDS["ftc"], url, Options())
+    days = [request.query["day"].encode() for request in publisher.asked]
+    assert len(done.brought) == len(days)
+    assert sorted(await redis.hkeys(keys.feed_parts("ftc"))) == days
+    assert all("?" not in each.place for each in done.brought)
 
 
 async def test_where_there_is_no_day_at_all_the_feed_fails(
@@ -336,6 +381,26 @@ async def test_a_process_that_dies_is_a_failure_and_waits_for_its_next_time(
         assert await scheduler.look() == []
     assert [line["why"] for line in logs] == [said]
     assert (await state_of(reader, "one")).failures == 1
+
+
+async def test_a_feed_that_is_removed_under_its_process_leaves_no_trace(
+    redis: Redis, keys: Keys, scheduled: Callable[..., object], reader: FeedReader, tmp_path: Path,
+    until: Until,
+) -> None:  # fmt: skip
+    await scheduled("one", b"+12025550101\n")  # type: ignore[misc]
+    told = tmp_path / "told"
+
+    def command(name: str) -> list[str]:
+        return ["sh", "-c", f"echo > {told}; while [ -e {told} ]; do sleep 0.01; done; exit 1"]
+
+    with capture_logs() as logs:
+        looking = asyncio.create_task(Scheduler(redis, keys, command).look())
+        await until(told.exists)
+        await redis.hdel(keys.feeds, "one")
+        told.unlink()
+        await looking
+    assert await reader.states() == {}
+    assert [log["event"] for log in logs] == ["feed was removed while it was refreshed"]
 
 
 async def test_a_program_that_is_not_there_and_a_spoilt_feed_end_nothing(

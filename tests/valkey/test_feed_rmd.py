@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -11,9 +13,14 @@ from redis.asyncio import Redis
 from ringfence.feeds.importing import Importer
 from ringfence.feeds.kinds import KINDS
 from ringfence.feeds.model import Options
+from ringfence.feeds.peers import direct_peers, enforce
 from ringfence.feeds.standing import rmd_standing
+from ringfence.rules import Rule
 from ringfence.store.feeds import FeedReader
 from ringfence.store.keys import Keys
+from ringfence.store.reader import Reader
+from ringfence.store.writing.scripting import WriteRefused
+from ringfence.store.writing.writer import Stored, Writer
 
 FILE = Path(__file__).parents[1] / "data" / "feeds" / "rmd.csv"
 NOW = 1_772_798_400.0
@@ -80,3 +87,51 @@ async def test_who_is_gone_was_removed_and_may_come_back(reader: FeedReader, bri
     assert (await rmd_standing(reader, "0012345678", "")).word == "listed"
     await bring(now=NOW + 6 * DAY)
     assert (await rmd_standing(reader, "0023456789", "")).word == "listed"
+
+
+async def test_what_the_register_learns_counts_though_the_file_is_as_before(
+    redis: Redis, keys: Keys, bring: Bring, reader: FeedReader
+) -> None:
+    await bring()
+    asked = Options(block_missing=True)
+    importer = Importer(redis, keys, "alice", clock=lambda: NOW)
+    gateway = {"trunks": ["gw-1"], "rmd": "RMD0009999"}
+    await redis.hset(keys.providers, "gateway", json.dumps(gateway))
+    state = await importer.confirmed("rmd", KINDS["rmd"], asked)
+    assert "gateway is missing" in state.alarms[0]
+    assert await redis.hkeys(keys.rules) == [b"rmd-gateway-trunks"]
+    await redis.hset(keys.providers, "gateway", json.dumps(gateway | {"rmd": "RMD0000002"}))
+    assert (await importer.confirmed("rmd", KINDS["rmd"], asked)).alarms == ()
+    assert not await redis.exists(keys.rules)
+
+
+async def test_a_provider_whose_id_is_too_long_for_a_rule_is_told(
+    redis: Redis, keys: Keys, bring: Bring, reader: FeedReader
+) -> None:
+    await bring()
+    long = {"trunks": ["gw-1"], "rmd": "RMD0009999"}
+    await redis.hset(keys.providers, "g" * 51, json.dumps(long))
+    peers = await direct_peers(Reader(redis, keys), reader)
+    (told,) = await enforce(Reader(redis, keys), Writer(redis, keys), peers, NOW)
+    assert "is not blocked: its id has more than 50 letters" in told
+
+
+async def test_a_rule_that_somebody_changes_meanwhile_keeps_no_other_from_being_written(
+    redis: Redis, keys: Keys, bring: Bring, reader: FeedReader
+) -> None:
+    class Beaten(Writer):
+        async def set_rule(self, rule_id: str, rule: Rule | bytes | str, **more: Any) -> Stored:
+            if rule_id.startswith("rmd-first-"):
+                raise WriteRefused("rule rmd-first-trunks exists")
+            return await super().set_rule(rule_id, rule, **more)
+
+    await bring()
+    for name in ("first", "second"):
+        one = {"trunks": [f"{name}-1"], "rmd": "RMD0009999"}
+        await redis.hset(keys.providers, name, json.dumps(one))
+    peers = await direct_peers(Reader(redis, keys), reader)
+    told = await enforce(Reader(redis, keys), Beaten(redis, keys), peers, NOW)
+    assert told == [
+        "rule rmd-first-trunks is as it was: rule rmd-first-trunks exists",
+        "rule rmd-second-trunks blocks",
+    ]

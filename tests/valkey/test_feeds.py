@@ -155,6 +155,35 @@ async def test_what_others_brought_to_the_same_list_stays(
     assert len(await entries(redis, keys, "other")) == 3
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["before", "between"])
+async def test_what_an_admin_imported_under_a_feeds_name_is_never_taken_over(
+    ringfence: Run, redis: Redis, keys: Keys, tmp_path: Path, again: bool
+) -> None:
+    mine, numbers = tmp_path / "mine.txt", str(FILES / "numbers.txt")
+    mine.write_text("+12025550177\n")
+    if again:
+        ringfence("feed", "import", "dno", numbers)
+    ringfence("list", "import", "dno", str(mine), "--source", "dno")
+    before = await entries(redis, keys, "dno")
+    for dry in ((), ("--dry-run",)):
+        refused = ringfence("feed", "import", "dno", numbers, *dry, code=1).stderr
+        assert "list dno has entries of a source dno that no feed brought (mine.txt)" in refused
+        assert "--name" in refused
+    assert await entries(redis, keys, "dno") == before
+    ringfence("feed", "import", "dno", numbers, "--name", "registry")
+    assert "+12025550177" in await entries(redis, keys, "dno")
+
+
+async def test_a_list_that_another_kind_fills_is_no_plain_lists_name(
+    ringfence: Run, redis: Redis, keys: Keys
+) -> None:
+    for name in ("phoneblock", "nanp-area-codes", "complaints-ftc-1"):
+        done = ringfence("feed", "import", "list", str(FILES / "numbers.txt"), "--name", name,
+                         code=1)  # fmt: skip
+        assert "filled by a feed of another kind" in done.stderr
+        assert not await redis.exists(keys.list(name))
+
+
 async def test_area_codes_and_office_codes_decide_what_is_invalid_and_unallocated(
     ringfence: Run, report: Callable[..., str]
 ) -> None:

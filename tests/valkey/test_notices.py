@@ -178,3 +178,57 @@ async def test_a_provider_with_an_open_notice_stays_in_the_register(ringfence: R
     assert "letter-1" in ringfence("provider", "show", "gateway").stdout
     ringfence("notice", "resolve", "letter-1")
     ringfence("provider", "remove", "gateway")
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--released", "2199-01-01"), "--released 2199-01-01 00:00Z is yet to come"),
+        (("--released", "0001-01-01T00:00:00+05:00"), "--released 0001"),
+        (("--received", "0001-01-01T00:00:00+05:00"), "--received 0001"),
+        (("--deadline", "9999-12-31T23:59:59-05:00"), "--deadline 9999"),
+        (("--received", "3000-01-01"), "a year from 1990 to 2199"),
+        (("--from", "0001-01-01T00:00:00+05:00"), "--from 0001"),
+    ],
+)
+async def test_a_slip_of_the_pen_in_a_time_is_refused_and_delays_no_deadline(
+    ringfence: Run, redis: Redis, keys: Keys, flags: tuple[str, ...], said: str
+) -> None:
+    done = ringfence(*LETTER, *flags, code=2)
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not await redis.exists(keys.notices)
+
+
+async def test_a_notice_that_a_hand_has_spoilt_says_how_it_is_mended(
+    ringfence: Run, redis: Redis, keys: Keys
+) -> None:
+    await redis.hset(keys.notices, "letter-1", "nonsense")
+    assert "REFUSED" in ringfence("notice", "list").stdout
+    for words in (("show",), ("lift",), ("resolve",), ("step", "x"), ("extend", "--to", "1d")):
+        said = ringfence("notice", words[0], "letter-1", *words[1:], code=1).stderr
+        assert "notice letter-1 is refused as it stands: " in said
+        assert "`ringfence notice history letter-1` has what it was" in said
+    await redis.hset(keys.rules, "notice-letter-1-trunks", "{}")
+    assert "`ringfence rule remove notice-letter-1-trunks`" in ringfence(
+        "notice", "lift", "letter-1", code=1
+    ).stderr  # fmt: skip
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("2026-11-20", "2026-11-20 00:00Z"),
+        ("2026-11-20T14:00", "2026-11-20 14:00Z"),
+        ("2026-11-20T14:00-05:00", ""),
+        ("2h", ""),
+    ],
+)
+async def test_a_time_without_a_zone_says_as_what_it_is_taken(
+    ringfence: Run, given: str, taken: str
+) -> None:
+    told = ringfence(*LETTER, "--released", given).stderr
+    assert (f"note: --released {given} is taken as {taken}: " in told) == bool(taken)
+    assert ("taken as" in told) == bool(taken)

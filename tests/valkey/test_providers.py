@@ -170,3 +170,13 @@ def test_a_wrong_provider_is_refused_in_one_line(
     stderr = ringfence("provider", *arguments, code=code).stderr
     assert said in stderr
     assert len(stderr.strip().splitlines()) == 1
+
+
+async def test_who_lists_a_trunk_that_another_has_hears_of_it(ringfence: Run) -> None:
+    ringfence("provider", "add", "a-gateway", "--trunk", "gateway-c")
+    added = ringfence("provider", "add", "gateway", "--trunk", "gateway-c", "--trunk", "gateway-d")
+    said = "trunk gateway-c: a-gateway lists it too, and the first by id counts"
+    assert said in added.stderr
+    assert "gateway-c: a-gateway lists it too" in ringfence("provider", "show", "gateway").stdout
+    notice = ringfence("notice", "add", "n", "--kind", "final-order", "--provider", "gateway")
+    assert f"note: {said}" in notice.stderr

@@ -79,6 +79,7 @@ def without(line: int) -> Callable[[bytes], bytes]:
         (lambda text: b"PK\x03\x04" + text, "found a ZIP archive: unpack it first"),
         (lambda text: "\ufeffFile".encode("utf-16"), "found UTF-16"),
         (lambda text: b"File Date,soon\n" + text, "line 1: expected a date, found 'soon'"),
+        (lambda text: text.replace(b"/2026", b"/2199", 1), "a date that has come, found 2199-"),
         (lambda text: text[30:], "to begin with File Date, found"),
         (
             lambda text: text.replace(b"ASSIGNED,ASSIGNMENT_DT", b"ASSIGNED,WHEN"),

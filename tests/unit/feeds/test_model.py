@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ringfence.feeds.download import checked_url, shown
+from ringfence.feeds.address import checked_url, shown
 from ringfence.feeds.kinds import KINDS, checked_options, kind_of
 from ringfence.feeds.model import (
     Feed,

@@ -40,6 +40,8 @@ def test_a_column_of_a_csv_file_by_its_heading_or_place(file: File, ask: Ask, co
         (b"+12025550160,x\n,y\n", "", "line 2"),
         (b"+1*\n", "", "a prefix of 4 digits or more, found +1*"),
         (b"+120*\n", "", "a prefix of 4 digits or more, found +120*"),
+        (b"+10000000000-+19999999999\n", "", "a range of 10000000 numbers or fewer"),
+        (b"+12025550160\r+12025550161\r", "", "line 1: a carriage return within a line: save"),
         (b"name,tn\na,+12025550160\n", "phone", "expected a column phone, found name, tn"),
         (b"name,tn\na,+12025550160\n", "9", "line 1"),
         (b"name,tn\na,+12025550160\n", "0", "expected a column 0"),

@@ -76,5 +76,12 @@ def test_the_trunks_own_provider_counts_before_the_register_and_the_first_id_aft
     providers = {"b": Provider(trunks=("one", "two")), "a": Provider(trunks=("two",))}
     found = with_providers(trunks, providers)
     assert (found["one"].provider, found["two"].provider) == ("acme", "a")
-    assert disputed("b", providers["b"], trunks) == {"one": "acme"}
-    assert disputed("a", providers["a"], trunks) == {}
+    assert disputed("b", trunks, providers)["one"].whose == "acme"
+    assert disputed("a", trunks, providers) == {}
+
+
+def test_a_trunk_that_two_providers_list_is_said_to_be_anothers_for_the_second() -> None:
+    providers = {"a": Provider(trunks=("one",)), "b": Provider(trunks=("one", "two"))}
+    assert trunks_of("b", {}, providers) == ("two",), "a block of b would leave one open"
+    assert disputed("b", {}, providers)["one"].whose == "a"
+    assert disputed("a", {}, providers) == {}

@@ -46,6 +46,10 @@ def test_a_notice_is_read_back_as_it_was_written() -> None:
         ('"kind":"own","kind":"own"', "`kind` is there twice"),
         ('"kind":"own","steps":[{"who":"x"}]', "at"),
         ('"kind":"own","stat":"open"', "stat"),
+        ('"kind":"own","released":"0001-01-01T00:00:00+05:00"', "released 0001.*a year from 1990"),
+        ('"kind":"own","traffic":{"until":"9999-12-31T23:59:59-05:00"}', "until 9999"),
+        ('"kind":"own","steps":[{"at":"0001-01-01T00:00:00Z","who":"x"}]', "at 0001"),
+        ('"kind":"own","blocked":{"at":"9999-12-31T23:59:59Z","rules":{}}', "blocked 9999"),
     ],
 )
 def test_a_wrong_notice_is_refused_in_one_line(more: str, reason: str) -> None:

@@ -89,3 +89,16 @@ def test_the_traffic_of_a_notice_counts_from_its_release_where_that_was_before()
     assert watch.matches(record(AT - timedelta(hours=1), trunk="gateway-c"))
     assert not watch.matches(record(AT - timedelta(hours=4), trunk="gateway-c"))
     assert letter(released=AT + timedelta(hours=1)).began == AT
+
+
+def test_a_record_of_a_hand_or_of_another_version_ends_no_count() -> None:
+    notice = letter().with_step(Step(AT, "alice", Does.COMMISSION))
+    hit = Hit(rules_of("n", notice, GATEWAY, ("gateway-c",), AT).values())
+    odd = {"attestation": "Z", "verification": "perhaps", "time": "some day"}
+    assert hit.by(record(LATER, trunk="gateway-c", **odd)) == "notice-n-trunks"
+    assert hit.by(record(LATER, trunk="other", signer="818H", **odd)) == ""
+    watch = Watch(letter(), Whose("gateway", GATEWAY, ("gateway-c",)))
+    assert watch.matches(record(LATER, trunk="gateway-c", **odd))
+    tally = Tally()
+    tally.add(record(LATER, **odd), direct=True)
+    assert (tally.attempts, tally.mix) == (1, "")

@@ -40,6 +40,11 @@ def test_what_is_written_is_read_as_it_was() -> None:
         ("d", text(status="open-ish"), "Invalid enum value"),
         ("d", text(colour="red"), "unknown field"),
         ("d", text(received="2026-11-21T12:00:00"), "timezone"),
+        (
+            "d",
+            text(deadline="0001-01-01T00:00:00+05:00"),
+            "deadline 0001.*: write a year from 1990",
+        ),
         ("d", "{", "truncated"),
         ("d", text(text="x" * 70_000), "larger than 65536 bytes"),
         ("d", text()[:-1] + ', "number": "+12025550143"}', "number"),

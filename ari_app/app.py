@@ -37,6 +37,9 @@ RETRY = 0.05
 REMEMBERED = 4_096
 _LENGTHENING = (Action.INTERCEPT, Action.CHALLENGE)
 """What is told to a call in several requests, the longer wait among them."""
+LEFT_SECONDS = 3.0
+"""For a call that another process left in the middle of a challenge or an announcement: Asterisk
+does nothing that it is asked before the sound that plays has ended."""
 
 
 class AriDoor:
@@ -134,7 +137,7 @@ class AriDoor:
             self._intercepts.heard(event)
             self._challenges.heard(event)
 
-    def _take(self, channel: Channel, facts: str) -> None:
+    def _take(self, channel: Channel, facts: str, patience: float = 0.0) -> None:
         if channel.id in self._in_flight:
             return
         if len(self._in_flight) >= self._settings.in_flight:
@@ -143,7 +146,8 @@ class AriDoor:
                 log.error("ARI door full: call left to the dialplan", limit=len(self._in_flight))
             self._turned_away += 1
             return
-        waiting = Waiting(channel, asyncio.get_running_loop().time())
+        patience = max(patience, self._settings.deadline)
+        waiting = Waiting(channel, asyncio.get_running_loop().time() + patience)
         waiting.task = asyncio.create_task(self._one_call(waiting, facts))
         self._in_flight[channel.id] = waiting
         self._idle.clear()
@@ -187,7 +191,7 @@ class AriDoor:
         action = screened.verdict.action
         waiting.told = True
         try:
-            async with asyncio.timeout_at(waiting.began + self._settings.deadline):
+            async with asyncio.timeout_at(waiting.until):
                 while True:
                     try:
                         reply = await self._begin(screened, waiting.channel.id)
@@ -267,7 +271,7 @@ class AriDoor:
             if left.judged:
                 self._aside(self._release(left.channel.id))
             else:
-                self._take(left.channel, left.facts)
+                self._take(left.channel, left.facts, LEFT_SECONDS)
 
     async def _release(self, channel: str) -> None:
         """Send a call on; one that has gone on already is none of ours, and Asterisk says so."""

@@ -18,14 +18,14 @@ was not reached, or refused, or the door had to close first. Of a challenge, ``p
 
 @dataclass(slots=True)
 class Waiting:
-    """A call that waits for its verdict. `began` is the loop's time.
+    """A call that waits for its verdict, until the loop's time `until`.
 
     `again` are the facts of its next screening, where its dialplan has sent it back to us before we
     have heard that it went on: those two come by different ways.
     """
 
     channel: Channel
-    began: float
+    until: float
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     told: bool = False

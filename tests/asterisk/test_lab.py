@@ -33,9 +33,11 @@ exten => _[+0-9].,1,Set(LONG=${LEN(${PJSIP_HEADER(read,X-Long)})})
  same => n,PJSIPHangup(603)
 """
 OWNER = """
-import sys
+import signal, sys
 from pathlib import Path
 from lab import Lab
+# who is started in the background by a shell ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Lab(Path(sys.argv[1])) as lab:
     print(lab.slot.number, lab.asterisk.pid, lab.callee.pid, flush=True)
     sys.stdin.read()

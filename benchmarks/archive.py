@@ -3,8 +3,8 @@
 Writes made-up calls into day files by the code that the service runs, and asks for some of them as
 the commands do. `python -m benchmarks.archive --rows 2000000 --days 1`; with `--folder` the files
 stay, and a later run with more days adds to them. `--bulk 2` writes the days in that many processes
-by the quick way of `bulk_day`, which is no measure of writing. With `--dsn postgresql://…` the same on
-a server.
+by the quick way of `bulk_day`, which is no measure of writing. With `--dsn postgresql://…` the same
+on a server.
 """
 
 from __future__ import annotations

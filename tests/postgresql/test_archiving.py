@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from ringfence.archive import Archiver, CallSearch
+from ringfence.archive import CallSearch
 from ringfence.archive.lease import read_status
 from ringfence.archive.postgresql.place import PostgresqlPlace
 from ringfence.calllog.ended import CallEnd, encode_end
 from ringfence.calllog.filter import CallFilter
-from ringfence.calllog.record import CallRecord, encode_record
 from ringfence.store.connection import connect_redis
-from ringfence.store.keys import Keys
 from tests.postgresql.parts import Query, ids
 from tests.postgresql.server import PASSWORD, PostgresqlServer
 from tests.unit.archive.parts import NOON, record
+from tests.valkey.archive_parts import KEYS, NONE, Start, archive_by_killed_workers, screen
 from tests.valkey.calllog_parts import ValkeyProcess
 from tests.valkey.conftest import Until
-
-KEYS = Keys("t:")
-ROOT = Path(__file__).parents[2]
-NONE = timedelta(0)
-Start = Callable[..., Archiver]
 
 
 @pytest.fixture
@@ -44,29 +34,9 @@ async def redis(valkey: ValkeyProcess) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def start(valkey: ValkeyProcess, url: str) -> AsyncIterator[Start]:
-    """Runs archivers until the test ends."""
-    running: list[tuple[asyncio.Task[None], Redis]] = []
-
-    def one(**settings: Any) -> Archiver:
-        client = connect_redis(valkey.url, timeout=0.5)
-        usual = {"every": 0.01, "lease_ms": 300}
-        archiver = Archiver(client, KEYS, PostgresqlPlace(url), **{**usual, **settings})
-        running.append((asyncio.create_task(archiver.run()), client))
-        return archiver
-
-    yield one
-    for task, client in running:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await client.aclose()
-
-
-async def screen(redis: Redis, *records: CallRecord) -> None:
-    """As the call log's shipper leaves them in the stream."""
-    async with redis.pipeline(transaction=False) as pipe:
-        for each in records:
-            pipe.xadd(KEYS.calls, {"record": encode_record(each)})
-        await pipe.execute()
+    starting = Start(valkey.url, PostgresqlPlace(url))
+    yield starting
+    await starting.end()
 
 
 def newest_first(numbers: range) -> list[str]:
@@ -87,22 +57,7 @@ async def test_every_record_of_the_stream_gets_onto_the_server_once(
 async def test_a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing(
     valkey: ValkeyProcess, redis: Redis, url: str, start: Start, until: Until
 ) -> None:
-    total = 9_000
-    days = [record(n, at=NOON - timedelta(days=n % 3)) for n in range(total)]
-    # what is archived is trimmed at once: a record that is lost is lost for good
-    for n in range(0, total, 3_000):
-        await screen(redis, *days[n : n + 3_000])
-    for _ in range(3):
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.postgresql.archive_worker", valkey.url, url),
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        assert worker.stdout
-        async with asyncio.timeout(30):
-            assert await worker.stdout.readline()
-        worker.kill()
-        await worker.wait()
+    days = await archive_by_killed_workers(redis, valkey.url, url)
     archiver = start(stays=NONE)
     end = (await redis.xinfo_stream(KEYS.calls))["last-generated-id"].decode()
     await until(lambda: str(archiver.position) == end, within=30)

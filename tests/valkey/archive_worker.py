@@ -1,6 +1,7 @@
-"""A worker that only archives, until it is killed: run by test_archive as a process.
+"""A worker that only archives, until it is killed: run by tests as a process.
 
-Start: ``python -m tests.valkey.archive_worker REDIS_URL FOLDER``; it prints a line for each batch.
+Start: ``python -m tests.valkey.archive_worker REDIS_URL WHERE``, a folder or a server's URL; it
+prints a line for each batch.
 """
 
 import asyncio
@@ -12,14 +13,18 @@ from pathlib import Path
 import structlog
 
 from ringfence.archive import Archiver
-from ringfence.archive.place import DayFolder
+from ringfence.archive.place import DayFolder, Place
+from ringfence.archive.postgresql.place import PostgresqlPlace
 from ringfence.store.connection import connect_redis
 from ringfence.store.keys import Keys
 
 
-async def main(url: str, folder: str) -> None:
+async def main(url: str, where: str) -> None:
+    place: Place = (
+        PostgresqlPlace(where) if where.startswith("postgresql:") else DayFolder(Path(where))
+    )
     archiver = Archiver(
-        connect_redis(url), Keys("t:"), DayFolder(Path(folder)),
+        connect_redis(url), Keys("t:"), place,
         every=0.01, lease_ms=300, stays=timedelta(0),
     )  # fmt: skip
     running = asyncio.create_task(archiver.run())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -21,15 +18,11 @@ from ringfence.archive.lease import read_status
 from ringfence.archive.place import DayFolder
 from ringfence.archive.reading import ArchiveReader
 from ringfence.calllog.filter import EVERYTHING, CallFilter
-from ringfence.calllog.record import CallRecord, encode_record
+from ringfence.calllog.record import encode_record
 from ringfence.store.connection import connect_redis
-from ringfence.store.keys import Keys
 from tests.unit.archive.parts import NOON, record
+from tests.valkey.archive_parts import KEYS, NONE, Start, archive_by_killed_workers, screen
 from tests.valkey.calllog_parts import ValkeyProcess
-
-KEYS = Keys("t:")
-ROOT = Path(__file__).parents[2]
-NONE = timedelta(0)
 
 Until = Callable[..., Awaitable[None]]
 
@@ -46,46 +39,11 @@ async def redis(valkey: ValkeyProcess) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-class Start:
-    """Runs archivers until they are stopped, or the test ends."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url = url
-        self._folder = folder
-        self._running: dict[Archiver, tuple[asyncio.Task[None], Redis]] = {}
-
-    def __call__(self, **settings: Any) -> Archiver:
-        client = connect_redis(self._url, timeout=0.5)
-        archiver = Archiver(
-            client, KEYS, DayFolder(self._folder), **{"every": 0.01, "lease_ms": 300, **settings}
-        )
-        self._running[archiver] = asyncio.create_task(archiver.run()), client
-        return archiver
-
-    async def stop(self, archiver: Archiver) -> None:
-        task, client = self._running.pop(archiver)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await client.aclose()
-
-    async def end(self) -> None:
-        for archiver in list(self._running):
-            await self.stop(archiver)
-
-
 @pytest.fixture
 async def start(valkey: ValkeyProcess, folder: Path) -> AsyncIterator[Start]:
-    starting = Start(valkey.url, folder)
+    starting = Start(valkey.url, DayFolder(folder))
     yield starting
     await starting.end()
-
-
-async def screen(redis: Redis, *records: CallRecord) -> None:
-    """As the call log's shipper leaves them in the stream."""
-    async with redis.pipeline(transaction=False) as pipe:
-        for each in records:
-            pipe.xadd(KEYS.calls, {"record": encode_record(each)})
-        await pipe.execute()
 
 
 def archived(folder: Path) -> list[str]:
@@ -129,22 +87,7 @@ async def test_a_restart_goes_on_where_it_was(
 async def test_a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing(
     valkey: ValkeyProcess, redis: Redis, folder: Path, start: Start, until: Until
 ) -> None:
-    total = 9_000
-    days = [record(n, at=NOON - timedelta(days=n % 3)) for n in range(total)]
-    # what is archived is trimmed at once: a record that is lost is lost for good
-    for n in range(0, total, 3_000):
-        await screen(redis, *days[n : n + 3_000])
-    for _ in range(3):
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.valkey.archive_worker", valkey.url, str(folder)),
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        assert worker.stdout
-        async with asyncio.timeout(30):
-            assert await worker.stdout.readline()
-        worker.kill()
-        await worker.wait()
+    days = await archive_by_killed_workers(redis, valkey.url, str(folder))
     archiver = start(stays=NONE)
     end = (await redis.xinfo_stream(KEYS.calls))["last-generated-id"].decode()
     await until(lambda: str(archiver.position) == end)

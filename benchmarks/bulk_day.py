@@ -32,7 +32,7 @@ def bulk_day(path: Path, calls: Iterable[CallRecord]) -> int:
         file.execute("PRAGMA synchronous = OFF")
         file.execute("PRAGMA temp_store = FILE")
         file.execute("PRAGMA cache_size = -200000")
-        count = _load(file, iter(calls))
+        count = _load(file, calls)
     building.replace(path)
     return count
 

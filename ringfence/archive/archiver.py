@@ -1,6 +1,6 @@
-"""Moves call records from the stream into the day files: when, in what order, what is trimmed.
+"""Moves call records from the stream into the archive: when, in what order, what is trimmed.
 
-Runs behind the doors, on every worker; the one that has the lease works, the others wait for it.
+Runs beside the doors, on every host; the one that has the lease works, the others wait for it.
 Owns no table and no script. Everything that touches the disk is done in a thread.
 """
 
@@ -36,10 +36,11 @@ from ringfence.store.keys import Keys
 T = TypeVar("T")
 KEEP_DAYS = 400
 PAGE = 100
-"""Entries in one reply: reading it holds the loop, where calls are screened, for a millisecond."""
+"""Entries in one reply: reading it holds the loop, where deadlines are kept, for a millisecond."""
 BATCH = 250
 """Records in one commit: more at once, and putting their terms in order holds the interpreter for
-longer than a call should wait. Behind a backlog there is a rest as long as each batch took."""
+longer than the rest of the process should wait. Behind a backlog there is a rest as long as each
+batch took."""
 BATCH_BYTES = 2_000_000
 EVERY = 1.0
 """Seconds between two looks at a stream whose end was reached."""

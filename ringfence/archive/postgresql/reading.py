@@ -72,11 +72,12 @@ class ServerReader:
         """How many calls there are in a span, whatever they are."""
         wanted, total = CallFilter(since=since, until=until), 0
         with self._open() as connection:
-            for span in spans_of(_days(connection, wanted), wanted) if connection else ():
-                row = connection.execute(
-                    "SELECT count(*) FROM ringfence_calls WHERE at >= %s AND at < %s", span
-                ).fetchone() if connection else None  # fmt: skip
-                total += row[0] if row else 0
+            if connection:
+                for span in spans_of(_days(connection, wanted), wanted):
+                    row = connection.execute(
+                        "SELECT count(*) FROM ringfence_calls WHERE at >= %s AND at < %s", span
+                    ).fetchone()
+                    total += row[0] if row else 0
         return total
 
     def holding(self) -> Holding:
